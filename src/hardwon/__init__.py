@@ -1,0 +1,1 @@
+"""Hardwon: verified ML operator libraries for new hardware languages, learned from hard-won successes."""

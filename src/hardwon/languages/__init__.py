@@ -1,0 +1,27 @@
+"""Language packs: the protocol that they fulfil and the registry that finds them.
+
+A pack lives in a folder of its own (or in another distribution) and is found by the entry point
+group `hardwon.languages`. Nothing outside a pack imports it.
+"""
+
+from hardwon.languages.protocol import (
+    Finding,
+    Language,
+    Reading,
+    Setting,
+    Simulator,
+    StatementSampler,
+)
+from hardwon.languages.registry import UnknownLanguageError, get_language, language_names
+
+__all__ = [
+    "Finding",
+    "Language",
+    "Reading",
+    "Setting",
+    "Simulator",
+    "StatementSampler",
+    "UnknownLanguageError",
+    "get_language",
+    "language_names",
+]

@@ -1,0 +1,84 @@
+"""The type checker: gives every stream its type, or says why a program has none."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hardwon.languages.step.dims import Dim
+from hardwon.languages.step.graph import INPUT, Graph, Ref
+from hardwon.languages.step.primitives import RuleError
+from hardwon.languages.step.signature import Signature
+from hardwon.languages.step.types import Stream
+from hardwon.records import Diagnostic, Stage
+
+
+@dataclass(frozen=True, slots=True)
+class TypedGraph:
+    """A graph in which every stream has a type; only such a graph can be run."""
+
+    graph: Graph
+    types: Mapping[Ref, Stream]
+
+
+@dataclass(frozen=True, slots=True)
+class Typing:
+    """The types that could be found, and all errors."""
+
+    types: Mapping[Ref, Stream]
+    errors: tuple[Diagnostic, ...]
+
+
+def infer_types(graph: Graph, signature: Signature, sizes: Mapping[str, int]) -> Typing:
+    """Infer the type of every stream and compare the results with what the task declares.
+
+    An error leaves the streams that depend on it without a type instead of causing more errors.
+    """
+    types: dict[Ref, Stream] = {
+        Ref(INPUT, port): stream for port, (_, stream) in enumerate(signature.inputs)
+    }
+    errors: list[Diagnostic] = []
+    for index, node in enumerate(graph.nodes):
+        if not all(ref in types for ref in node.inputs):
+            continue
+        try:
+            results = node.primitive.infer(tuple(types[ref] for ref in node.inputs), sizes)
+        except RuleError as error:
+            errors.append(
+                Diagnostic(
+                    stage=Stage.TYPES,
+                    line=node.line or None,
+                    message=str(error),
+                    rule=error.rule,
+                )
+            )
+            continue
+        for port, result in enumerate(results):
+            types[Ref(index, port)] = _with_own_dims(result, index)
+    for position, (ref, declared) in enumerate(zip(graph.outputs, signature.outputs, strict=False)):
+        found = types.get(ref)
+        if found is not None and found != declared:
+            errors.append(
+                Diagnostic(
+                    stage=Stage.TYPES,
+                    line=graph.line or None,
+                    message=f"result {position} ({graph.name(ref)}): expected {declared},"
+                    f" got {found}",
+                    rule="the results have the declared dtypes and dims",
+                )
+            )
+    return Typing(types, tuple(errors))
+
+
+def _with_own_dims(stream: Stream, index: int) -> Stream:
+    """Make the dimensions that only the data decides unique to the node that made them."""
+    if not any(_is_fresh(symbol) for dim in stream.shape for symbol in dim.symbols):
+        return stream
+    return Stream(stream.dtype, tuple(_own(dim, index) for dim in stream.shape))
+
+
+def _own(dim: Dim, index: int) -> Dim:
+    powers = tuple((f"{s}@{index}" if _is_fresh(s) else s, power) for s, power in dim.powers)
+    return Dim(dim.coefficient, dim.divisor, powers)
+
+
+def _is_fresh(symbol: str) -> bool:
+    return symbol.startswith("?") and "@" not in symbol

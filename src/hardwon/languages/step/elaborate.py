@@ -1,0 +1,434 @@
+"""From the program as written to its dataflow graph: names resolved, lists and loops unrolled."""
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from hardwon.languages.step import syntax as s
+from hardwon.languages.step.dims import LARGEST, Dim, integer, symbol
+from hardwon.languages.step.graph import INPUT, Graph, Node, Ref
+from hardwon.languages.step.primitives import (
+    PRIMITIVES,
+    ArgumentKind,
+    Parameter,
+    Primitive,
+    Zip,
+)
+from hardwon.languages.step.primitives.base import Inputs
+from hardwon.languages.step.signature import Function, Signature
+from hardwon.records import Diagnostic, Stage
+
+MAX_NODES = 4096
+MAX_EVALUATIONS = 50_000
+
+
+class _Unknown:
+    """The value of an expression with an error; silences errors that follow from it."""
+
+
+UNKNOWN = _Unknown()
+
+
+@dataclass(frozen=True, slots=True)
+class _Values:
+    """A list or tuple."""
+
+    items: tuple["_Value", ...]
+
+
+_Value = Ref | Function | Dim | Primitive | _Values | _Unknown
+
+
+class _ProgramTooLargeError(Exception):
+    """Unrolling goes on for too long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Elaboration:
+    """A graph, and what was wrong on the way there; errors leave out what depends on them."""
+
+    graph: Graph
+    errors: tuple[Diagnostic, ...]
+
+
+def elaborate(program: s.Program, signature: Signature, sizes: Mapping[str, int]) -> Elaboration:
+    """Resolve and unroll a program. `sizes` decide how many streams Partition makes."""
+    return _Elaborator(signature, sizes).run(program)
+
+
+@dataclass
+class _Elaborator:
+    signature: Signature
+    sizes: Mapping[str, int]
+    names: dict[str, _Value] = field(default_factory=dict)
+    nodes: list[Node] = field(default_factory=list)
+    errors: list[Diagnostic] = field(default_factory=list)
+    evaluations: int = 0
+    comments: tuple[str, ...] = ()
+    """Comments waiting for the first node of their statement."""
+
+    def run(self, program: s.Program) -> Elaboration:
+        for port, (name, _) in enumerate(self.signature.inputs):
+            self.names[name] = Ref(INPUT, port)
+        outputs: tuple[Ref, ...] = ()
+        closing: tuple[str, ...] = ()
+        line = 0
+        try:
+            for statement in program.statements:
+                if isinstance(statement, s.Return):
+                    outputs = self.returned(statement)
+                    closing, line = statement.comments, statement.line
+                    break
+                self.statement(statement)
+        except _ProgramTooLargeError:
+            self.error(
+                None,
+                f"expected at most {MAX_NODES} primitive calls after unrolling its loops,"
+                " the program has more",
+                stage=Stage.PARSE,
+            )
+        inputs = tuple(name for name, _ in self.signature.inputs)
+        graph = Graph(inputs, tuple(self.nodes), outputs, (*self.comments, *closing), line)
+        return Elaboration(graph, tuple(self.errors))
+
+    def error(
+        self,
+        line: int | None,
+        message: str,
+        rule: str | None = None,
+        stage: Stage = Stage.TYPES,
+    ) -> None:
+        diagnostic = Diagnostic(stage=stage, line=line, message=message, rule=rule)
+        if diagnostic not in self.errors:  # a loop body can fail alike in every run
+            self.errors.append(diagnostic)
+
+    def statement(self, statement: s.Statement) -> None:
+        self.comments += statement.comments
+        match statement:
+            case s.Assign(targets=targets, value=value):
+                result = self.value(value)
+                for target in targets:
+                    self.bind(target, result)
+            case s.Evaluate(value=value):
+                self.value(value)
+            case s.For(target=target, iterable=iterable, body=body, line=line):
+                for item in self.items(self.value(iterable), line, "`for`"):
+                    self.count()
+                    self.bind(target, item)
+                    for inner in body:
+                        self.statement(inner)
+
+    def bind(self, target: s.Target, value: _Value) -> None:
+        match target:
+            case s.Name(id=name):
+                self.names[name] = value
+                self.remember_name(value, name)
+            case s.Targets(items=targets, line=line):
+                if isinstance(value, _Unknown):
+                    parts: tuple[_Value, ...] = (UNKNOWN,) * len(targets)
+                elif isinstance(value, _Values) and len(value.items) == len(targets):
+                    parts = value.items
+                else:
+                    came = (
+                        f"{len(value.items)}" if isinstance(value, _Values) else self.called(value)
+                    )
+                    self.error(line, f"expected {len(targets)} values to unpack, got {came}")
+                    parts = (UNKNOWN,) * len(targets)
+                for inner, part in zip(targets, parts, strict=True):
+                    self.bind(inner, part)
+
+    def remember_name(self, value: _Value, name: str) -> None:
+        """Let streams keep the first name that the author gave them."""
+        if isinstance(value, _Values):
+            for at, item in enumerate(value.items):
+                self.remember_name(item, f"{name}_{at}")
+        elif isinstance(value, Ref) and value.node != INPUT:
+            node = self.nodes[value.node]
+            names = list(node.names) or [None] * node.outputs
+            names[value.port] = names[value.port] or name
+            self.nodes[value.node] = replace(node, names=tuple(names))
+
+    def returned(self, statement: s.Return) -> tuple[Ref, ...]:
+        value = self.value(statement.value)
+        items = value.items if isinstance(value, _Values) else (value,)
+        refs: list[Ref] = []
+        for item in items:
+            if isinstance(item, Ref):
+                refs.append(item)
+            elif not isinstance(item, _Unknown):
+                self.error(
+                    statement.line, f"expected `return` with streams, got {self.called(item)}"
+                )
+        if len(refs) == len(items) and len(refs) != len(self.signature.outputs):
+            self.error(
+                statement.line,
+                f"expected `return` with {len(self.signature.outputs)} stream(s), the task's"
+                f" outputs, got {len(refs)}",
+                rule="one stream per declared output",
+            )
+        # A partial result would be checked against the wrong outputs.
+        return tuple(refs) if len(refs) == len(self.signature.outputs) == len(items) else ()
+
+    def count(self) -> None:
+        self.evaluations += 1
+        if self.evaluations > MAX_EVALUATIONS or len(self.nodes) > MAX_NODES:
+            raise _ProgramTooLargeError
+
+    def value(self, expression: s.Expression) -> _Value:
+        self.count()
+        match expression:
+            case s.Name(id=name, line=line):
+                return self.lookup(name, line)
+            case s.Integer(value=number, line=line):
+                if number < 1:  # positions may be 0; sizes are checked where they are used
+                    return Dim(coefficient=number)
+                return integer(number)
+            case s.Product(left=left, right=right, line=line):
+                return self.multiply(self.value(left), self.value(right), line)
+            case s.Sequence(items=items):
+                return _Values(tuple(map(self.value, items)))
+            case s.Index(sequence=sequence, at=at, line=line):
+                return self.index(self.value(sequence), at, line)
+            case s.Comprehension(element=element, loops=loops, line=line):
+                return _Values(tuple(self.comprehension(element, loops, line)))
+            case s.ZipLists(lists=lists, line=line):
+                return self.zip_lists([self.value(item) for item in lists], line)
+            case s.Operator():
+                return self.operator(expression)
+            case s.Apply(receiver=receiver, arguments=arguments, line=line):
+                return self.apply(self.value(receiver), tuple(map(self.value, arguments)), line)
+
+    def lookup(self, name: str, line: int) -> _Value:
+        if name in self.names:
+            return self.names[name]
+        function = self.signature.function(name)
+        if function is not None:
+            return function
+        base = name.removesuffix("_value")
+        if base in self.signature.symbols:
+            return symbol(base)
+        if name in self.signature.parameters:
+            self.error(
+                line,
+                f"{name!r} is a parameter: function bodies see it, programs handle streams only",
+                rule="parameters are no streams",
+            )
+            return UNKNOWN
+        known = [*self.names, *(fn.name for fn in self.signature.functions)]
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        self.error(line, f"{name!r} is not defined{hint}", rule="names are bound before use")
+        return UNKNOWN
+
+    def multiply(self, left: _Value, right: _Value, line: int) -> _Value:
+        match left, right:
+            case Dim(), Dim():
+                result = left * right
+                if abs(result.coefficient) > LARGEST:
+                    self.error(line, f"expected an integer of at most {LARGEST}")
+                    return UNKNOWN
+                return result
+            case (_Unknown(), _) | (_, _Unknown()):
+                return UNKNOWN
+        wrong = right if isinstance(left, Dim) else left
+        self.error(line, f"expected a product of sizes, got {self.called(wrong)}")
+        return UNKNOWN
+
+    def items(self, value: _Value, line: int, user: str) -> tuple[_Value, ...]:
+        if isinstance(value, _Values):
+            return value.items
+        if not isinstance(value, _Unknown):
+            self.error(line, f"{user} needs a list, got {self.called(value)}")
+        return ()
+
+    def index(self, value: _Value, at: int, line: int) -> _Value:
+        if isinstance(value, _Unknown):
+            return UNKNOWN
+        if isinstance(value, Ref):
+            self.error(
+                line,
+                f"a stream cannot be indexed: {self.called(value)} is one stream",
+                rule="only lists can be indexed",
+            )
+            return UNKNOWN
+        items = self.items(value, line, "indexing")
+        if isinstance(value, _Values):
+            if -len(items) <= at < len(items):
+                return items[at]
+            self.error(line, f"index {at} is outside of a list of {len(items)}")
+        return UNKNOWN
+
+    def comprehension(
+        self,
+        element: s.Expression,
+        loops: tuple[tuple[s.Target, s.Expression], ...],
+        line: int,
+    ) -> list[_Value]:
+        if not loops:
+            return [self.value(element)]
+        (target, over), *rest = loops
+        outer = dict(self.names)
+        results: list[_Value] = []
+        for item in self.items(self.value(over), line, "a comprehension"):
+            self.count()
+            self.bind(target, item)
+            results += self.comprehension(element, tuple(rest), line)
+        self.names = outer  # a comprehension's names end with it, as in Python
+        return results
+
+    def zip_lists(self, values: list[_Value], line: int) -> _Value:
+        if any(isinstance(value, _Unknown) for value in values):
+            return UNKNOWN
+        lists = [self.items(value, line, "`zip`") for value in values]
+        if len({len(items) for items in lists}) > 1:
+            lengths = " and ".join(str(len(items)) for items in lists)
+            self.error(line, f"`zip` needs lists of equal length, got {lengths}")
+            return UNKNOWN
+        return _Values(tuple(_Values(row) for row in zip(*lists, strict=True)))
+
+    def operator(self, expression: s.Operator) -> _Value:
+        primitive = PRIMITIVES[expression.primitive]
+        given = {name: self.value(value) for name, value in expression.arguments}
+        line = expression.line
+        arguments: dict[str, object] = {}
+        failed = False
+        for parameter in primitive.parameters:
+            if parameter.name not in given:
+                self.error(
+                    line,
+                    f"{expression.primitive} needs {parameter.name}, {parameter.kind.value}",
+                    rule=f"arguments of {expression.primitive}",
+                )
+                failed = True
+                continue
+            value = given[parameter.name]
+            argument = UNKNOWN if isinstance(value, _Unknown) else _ARGUMENT[parameter.kind](value)
+            if argument is None:
+                self.wrong_argument(expression.primitive, parameter, value, line)
+            if argument is None or isinstance(argument, _Unknown):
+                failed = True
+            arguments[parameter.name] = argument
+        return UNKNOWN if failed else primitive(**arguments)
+
+    def wrong_argument(self, name: str, parameter: Parameter, value: _Value, line: int) -> None:
+        self.error(
+            line,
+            f"{name}({parameter.name}=...) needs {parameter.kind.value}, got {self.called(value)}",
+            rule=f"arguments of {name}",
+        )
+
+    def apply(self, receiver: _Value, arguments: tuple[_Value, ...], line: int) -> _Value:
+        if (
+            isinstance(receiver, Ref)
+            and len(arguments) == 1
+            and isinstance(arguments[0], Primitive)
+        ):
+            receiver, arguments = arguments[0], (receiver,)
+        if isinstance(receiver, _Unknown):
+            return UNKNOWN
+        if not isinstance(receiver, Primitive):
+            self.error(
+                line, f"`.apply` belongs to a primitive, here it is on {self.called(receiver)}"
+            )
+            return UNKNOWN
+        argument = arguments[0] if len(arguments) == 1 else _Values(arguments)
+        streams = self.streams(receiver, argument, line)
+        count = receiver.outputs(self.sizes)
+        if streams is None:
+            return _Values((UNKNOWN,) * count) if count > 1 else UNKNOWN
+        if count > MAX_NODES:
+            raise _ProgramTooLargeError
+        if receiver.inputs is Inputs.ZIPPED and len(streams) > 1:
+            streams = self.node(Zip(), streams, 1, line)
+        results = self.node(receiver, streams, count, line)
+        return results[0] if _single(receiver) else _Values(results)
+
+    def node(
+        self, primitive: Primitive, streams: tuple[Ref, ...], count: int, line: int
+    ) -> tuple[Ref, ...]:
+        self.count()
+        node = Node(primitive, streams, count, line, self.comments)
+        self.comments = ()
+        self.nodes.append(node)
+        return node.results(len(self.nodes) - 1)
+
+    def streams(self, primitive: Primitive, argument: _Value, line: int) -> tuple[Ref, ...] | None:
+        """Return the streams that a primitive is applied to, or None after an error."""
+        if isinstance(argument, _Unknown):
+            return None
+        items = argument.items if isinstance(argument, _Values) else (argument,)
+        if primitive.inputs is Inputs.LIST_AND_INDEX and items and isinstance(items[0], _Values):
+            if len(items) != 2:
+                self.wrong_inputs(primitive, argument, line)
+                return None
+            items = (*items[0].items, items[1])
+        if any(isinstance(item, _Unknown) for item in items):
+            return None
+        refs = tuple(item for item in items if isinstance(item, Ref))
+        fits = {
+            Inputs.ONE: len(refs) == 1,
+            Inputs.ZIPPED: len(refs) >= 1,
+            Inputs.TUPLE: len(refs) >= 2,
+            Inputs.PAIR: len(refs) == 2,
+            Inputs.LIST_AND_INDEX: len(refs) >= 2,
+        }[primitive.inputs]
+        if len(refs) != len(items) or not fits:
+            self.wrong_inputs(primitive, argument, line)
+            return None
+        return refs
+
+    def wrong_inputs(self, primitive: Primitive, argument: _Value, line: int) -> None:
+        self.error(
+            line,
+            f"{primitive.name} is applied to {primitive.inputs.value}, got {self.called(argument)}",
+            rule=f"inputs of {primitive.name}",
+        )
+
+    def called(self, value: _Value) -> str:
+        match value:
+            case Ref(node=node, port=port):
+                if node == INPUT:
+                    return f"the stream {self.signature.inputs[port][0]}"
+                return "a stream"
+            case Function(name=name):
+                return f"the function {name}"
+            case Dim():
+                return f"the size {value}"
+            case Primitive():
+                return f"the primitive {value} that is not applied to anything"
+            case _Values(items=items):
+                if items and all(isinstance(item, Ref) for item in items):
+                    return f"{len(items)} stream{'s' * (len(items) > 1)}"
+                return f"a list of {len(items)}"
+            case _Unknown():
+                return "something unknown"
+
+
+def _single(primitive: Primitive) -> bool:
+    return primitive.name not in ("Copy", "Partition")
+
+
+def _function(value: _Value) -> Function | None:
+    return value if isinstance(value, Function) else None
+
+
+def _position(value: _Value) -> int | None:
+    return value.literal if isinstance(value, Dim) else None
+
+
+def _positions(value: _Value) -> tuple[int, ...] | None:
+    items = value.items if isinstance(value, _Values) else (value,)
+    positions = tuple(position for item in items if (position := _position(item)) is not None)
+    return positions if len(positions) == len(items) else None
+
+
+def _size(value: _Value) -> Dim | None:
+    return value if isinstance(value, Dim) and value.coefficient >= 1 else None
+
+
+_ARGUMENT: dict[ArgumentKind, Callable[[_Value], object]] = {
+    ArgumentKind.FUNCTION: _function,
+    ArgumentKind.POSITION: _position,
+    ArgumentKind.POSITIONS: _positions,
+    ArgumentKind.SIZE: _size,
+}

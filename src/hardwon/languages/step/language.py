@@ -1,0 +1,59 @@
+"""The STeP language pack, as the rest of Hardwon sees it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from hardwon.languages.protocol import Finding, Reading, Setting, Simulator, StatementSampler
+from hardwon.languages.step.reading import analyse, with_copies
+from hardwon.languages.step.settings import check_settings
+from hardwon.languages.step.signature import check_task
+from hardwon.records import Experience, Task
+
+
+@dataclass(frozen=True)
+class Step:
+    """STeP: streams of tensors between operators of a dataflow accelerator.
+
+    Simulator and sampler are imported when they are used: only the judge's workers need PyTorch.
+    """
+
+    name: str = "step"
+
+    def check_task(self, task: Task) -> tuple[Finding, ...]:
+        """See `Language.check_task`."""
+        return check_task(task)
+
+    def read(self, task: Task, impl: str, sizes: Mapping[str, int]) -> Reading:
+        """See `Language.read`."""
+        return analyse(task, impl, sizes).reading
+
+    def enforce_law(self, task: Task, impl: str, sizes: Mapping[str, int]) -> str:
+        """See `Language.enforce_law`."""
+        return with_copies(task, impl, sizes)
+
+    def settings(self, task: Task, seed: int) -> tuple[Setting, ...]:
+        """See `Language.settings`."""
+        return check_settings(task, seed)
+
+    def simulator(self, task: Task) -> Simulator:
+        """See `Language.simulator`."""
+        from hardwon.languages.step.simulator import TaskSimulator  # noqa: PLC0415
+
+        return TaskSimulator(task)
+
+    def sampler(
+        self, task: Task, demonstrations: Sequence[Experience], sizes: Mapping[str, int]
+    ) -> StatementSampler:
+        """See `Language.sampler`."""
+        from hardwon.languages.step.synthesis import Sampler  # noqa: PLC0415
+
+        return Sampler.for_task(task, demonstrations, sizes)
+
+    def test_file(self, task: Task, impl: str) -> str:
+        """See `Language.test_file`."""
+        from hardwon.languages.step.codegen import generate_test_file  # noqa: PLC0415
+
+        return generate_test_file(task, impl)
+
+
+language = Step()

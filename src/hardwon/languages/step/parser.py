@@ -1,0 +1,418 @@
+"""Reads the text of a program. Python's own parser does the lexing; nothing is ever executed.
+
+Whatever has one meaning is read (see `syntax` for the grammar); everything else is an error with
+its line. All errors of a program are reported at once.
+"""
+
+import ast
+import difflib
+import io
+import textwrap
+import tokenize
+import warnings
+from collections.abc import Iterator
+
+from hardwon.languages.step import syntax as s
+from hardwon.languages.step.dims import LARGEST
+from hardwon.languages.step.primitives import PRIMITIVES
+from hardwon.records import Diagnostic, Stage
+
+MAX_CHARACTERS = 64 * 1024
+MAX_DEPTH = 60
+MODULE = "step"
+
+
+class ParseError(Exception):
+    """The text is not a program. `diagnostics` holds every error."""
+
+    def __init__(self, diagnostics: tuple[Diagnostic, ...]) -> None:
+        super().__init__("\n".join(f"line {d.line}: {d.message}" for d in diagnostics))
+        self.diagnostics = diagnostics
+
+
+def parse(text: str) -> s.Program:
+    """Read a program.
+
+    Raises:
+        ParseError: with all errors of the text.
+    """
+    text = _normalise(text)
+    tree = _python_tree(text)
+    reader = _Reader(_comments(text))
+    statements = reader.block(tree.body)
+    if not statements and not reader.errors:
+        reader.error(None, "expected a program, got nothing but comments or blank lines")
+    elif statements and not _returns(tree.body):
+        last = tree.body[-1].end_lineno
+        reader.error(last, "expected `return` with the result streams at the end of the program")
+    if reader.errors:
+        raise ParseError(tuple(reader.errors))
+    return s.Program(statements, reader.take_comments(None))
+
+
+def _returns(body: list[ast.stmt]) -> bool:
+    return any(isinstance(statement, ast.Return) for statement in body)
+
+
+def _fail(line: int | None, message: str) -> ParseError:
+    return ParseError((Diagnostic(stage=Stage.PARSE, line=line, message=message),))
+
+
+def _normalise(text: str) -> str:
+    if len(text) > MAX_CHARACTERS:
+        raise _fail(
+            None, f"expected at most {MAX_CHARACTERS} characters, got {len(text)}: not a program"
+        )
+    if not text.strip():
+        raise _fail(None, "expected a program, got an empty answer")
+    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\f", " ")
+    text = textwrap.dedent(text.expandtabs(4)).strip("\n")
+    lines = text.split("\n")
+    # Models often indent everything but the first line, which sat beside the key `impl:`.
+    if len(lines) > 1 and not lines[0].startswith(" ") and not lines[0].rstrip().endswith(":"):
+        rest = textwrap.dedent("\n".join(lines[1:]))
+        if rest != "\n".join(lines[1:]) and not _open_brackets(lines[0]):
+            return f"{lines[0]}\n{rest}"
+    return text
+
+
+def _open_brackets(line: str) -> bool:
+    code = line.split("#", 1)[0]
+    return sum(map(code.count, "([{")) > sum(map(code.count, ")]}")) or code.rstrip().endswith("\\")
+
+
+def _python_tree(text: str) -> ast.Module:
+    depth = deepest = 0
+    for character in text:
+        depth += (character in "([{") - (character in ")]}")
+        deepest = max(deepest, depth)
+    if deepest > MAX_DEPTH:
+        raise _fail(None, f"expected at most {MAX_DEPTH} nested brackets, got {deepest}")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a model's odd escape sequence is not our warning
+            return ast.parse(text)
+    except SyntaxError as error:
+        line = error.lineno or None
+        shown = ""
+        if line is not None and line <= text.count("\n") + 1:
+            shown = f": {text.splitlines()[line - 1].strip()[:80]!r}"
+        raise _fail(
+            line,
+            f"expected a statement such as `E2 = step.Map(fn=fn_x).apply(E1)`,"
+            f" got text that is no program ({error.msg}){shown}",
+        ) from None
+    except (ValueError, RecursionError, MemoryError, OverflowError) as error:
+        raise _fail(None, f"expected a program, got text that cannot be read ({error})") from None
+
+
+def _comments(text: str) -> dict[int, str]:
+    """Return each line's comment, without the `#`."""
+    found: dict[int, str] = {}
+    try:
+        for token in tokenize.generate_tokens(io.StringIO(text).readline):
+            if token.type == tokenize.COMMENT:
+                found[token.start[0]] = token.string.lstrip("#").strip()
+    except (tokenize.TokenError, IndentationError, SyntaxError):
+        pass  # the text parses, so only comments in odd places are lost
+    return found
+
+
+class _Reader:
+    """Turns Python's syntax tree into ours, collecting errors."""
+
+    def __init__(self, comments: dict[int, str]) -> None:
+        self.comments = comments
+        self.errors: list[Diagnostic] = []
+        self.shadowed: set[str] = set()
+        self.depth = 0
+
+    def error(self, line: int | None, message: str, rule: str | None = None) -> None:
+        self.errors.append(Diagnostic(stage=Stage.PARSE, line=line, message=message, rule=rule))
+
+    def take_comments(self, until: int | None) -> tuple[str, ...]:
+        lines = sorted(line for line in self.comments if until is None or line <= until)
+        return tuple(comment for line in lines if (comment := self.comments.pop(line)))
+
+    def block(self, body: list[ast.stmt]) -> tuple[s.Statement, ...]:
+        statements: list[s.Statement] = []
+        for node in body:
+            head_end = node.iter.end_lineno if isinstance(node, ast.For) else node.end_lineno
+            comments = self.take_comments(head_end)
+            statement = self.statement(node, comments)
+            if statement is not None:
+                statements.append(statement)
+        return tuple(statements)
+
+    def statement(self, node: ast.stmt, comments: tuple[str, ...]) -> s.Statement | None:
+        line = node.lineno
+        match node:
+            case ast.Assign(targets=targets, value=value):
+                expression = self.expression(value)
+                read = tuple(t for t in map(self.target, targets) if t is not None)
+                if expression is None or len(read) != len(targets):
+                    return None
+                return s.Assign(read, expression, comments, line)
+            case ast.Return(value=None):
+                self.error(line, "expected `return` with the result streams, got nothing")
+            case ast.Return(value=value) if value is not None:
+                expression = self.expression(value)
+                return s.Return(expression, comments, line) if expression else None
+            case ast.For(target=target, iter=iterable, body=body, orelse=[]):
+                if _contains_return(body):
+                    self.error(line, "expected `return` at the end of the program, not in a loop")
+                    return None
+                over = self.expression(iterable)
+                name = self.target(target)
+                statements = self.block(body)
+                if over is None or name is None:
+                    return None
+                return s.For(name, over, statements, comments, line)
+            case ast.Expr(value=ast.Constant(value=str())) | ast.Pass():
+                if comments:  # keep them for the next statement
+                    self.comments.update({line: " ".join(comments)})
+            case ast.Expr(value=value):
+                expression = self.expression(value)
+                return s.Evaluate(expression, comments, line) if expression else None
+            case _:
+                self.error(
+                    line,
+                    f"{_called(node)} is not part of the language: expected an assignment,"
+                    " a `for` over lists, or `return`",
+                    rule="grammar of programs",
+                )
+        return None
+
+    def target(self, node: ast.expr) -> s.Target | None:
+        match node:
+            case ast.Name(id=name):
+                if name.startswith("__") or name == MODULE:
+                    self.error(node.lineno, f"{name!r} cannot be assigned to")
+                    return None
+                self.shadowed.add(name)
+                return s.Name(name, node.lineno)
+            case ast.Tuple(elts=items) | ast.List(elts=items) if items:
+                read = tuple(t for t in map(self.target, items) if t is not None)
+                return s.Targets(read, node.lineno) if len(read) == len(items) else None
+        self.error(
+            node.lineno,
+            f"expected a name or a tuple of names to assign to, got {_called(node)}",
+            rule="grammar of programs",
+        )
+        return None
+
+    def expression(self, node: ast.expr) -> s.Expression | None:
+        self.depth += 1
+        try:
+            if self.depth > 4 * MAX_DEPTH:
+                self.error(node.lineno, "expected an expression that is less deeply nested")
+                return None
+            return self._expression(node)
+        finally:
+            self.depth -= 1
+
+    def _expression(self, node: ast.expr) -> s.Expression | None:
+        line = node.lineno
+        match node:
+            case ast.Name(id=name):
+                if name.startswith("__"):
+                    self.error(line, f"{name!r} is not part of the language")
+                    return None
+                return s.Name(name, line)
+            case ast.Constant(value=int(value)) if not isinstance(value, bool):
+                return self.integer(value, line)
+            case ast.BinOp(left=left, op=ast.Mult(), right=right):
+                sides = self.expressions([left, right])
+                return s.Product(sides[0], sides[1], line) if sides else None
+            case ast.List(elts=items) | ast.Tuple(elts=items):
+                read = self.expressions(items)
+                return None if read is None else s.Sequence(read, line)
+            case ast.Subscript(value=value, slice=at):
+                sequence = self.expression(value)
+                index = self.literal_index(at)
+                return None if sequence is None or index is None else s.Index(sequence, index, line)
+            case (
+                ast.ListComp(elt=element, generators=generators)
+                | ast.GeneratorExp(elt=element, generators=generators)
+            ):
+                return self.comprehension(element, generators, line)
+            case ast.Call():
+                return self.call(node)
+            case ast.Attribute(value=ast.Name(id=module), attr=attr) if module == MODULE:
+                if attr in PRIMITIVES:
+                    self.error(line, f"expected arguments: `step.{attr}(...).apply(...)`")
+                else:
+                    self.unknown_primitive(line, attr)
+                return None
+        self.error(
+            line,
+            f"{_called(node)} is not part of the language",
+            rule="grammar of programs",
+        )
+        return None
+
+    def integer(self, value: int, line: int) -> s.Integer | None:
+        if value > LARGEST:
+            self.error(line, f"expected an integer of at most {LARGEST}")
+            return None
+        return s.Integer(value, line)
+
+    def expressions(self, nodes: list[ast.expr]) -> tuple[s.Expression, ...] | None:
+        read = [self.expression(node) for node in nodes]
+        complete = tuple(item for item in read if item is not None)
+        return complete if len(complete) == len(read) else None
+
+    def literal_index(self, node: ast.expr) -> int | None:
+        match node:
+            case ast.Constant(value=int(value)) if not isinstance(value, bool):
+                return value if value <= LARGEST else None
+            case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int(value))):
+                return -value
+        self.error(node.lineno, f"expected an integer as an index, got {_called(node)}")
+        return None
+
+    def comprehension(
+        self, element: ast.expr, generators: list[ast.comprehension], line: int
+    ) -> s.Comprehension | None:
+        loops: list[tuple[s.Target, s.Expression]] = []
+        for generator in generators:
+            if generator.ifs or generator.is_async:
+                self.error(line, "a condition in a comprehension is not part of the language")
+                return None
+            over, target = self.expression(generator.iter), self.target(generator.target)
+            if over is None or target is None:
+                return None
+            loops.append((target, over))
+        read = self.expression(element)
+        return None if read is None else s.Comprehension(read, tuple(loops), line)
+
+    def call(self, node: ast.Call) -> s.Expression | None:
+        line = node.lineno
+        match node.func:
+            case ast.Attribute(value=ast.Name(id=module), attr=attr) if (
+                module == MODULE and module not in self.shadowed
+            ):
+                return self.operator(node, attr)
+            case ast.Attribute(value=receiver, attr="apply"):
+                if node.keywords:
+                    self.error(line, "`.apply` takes streams only, no keywords")
+                    return None
+                operator = self.expression(receiver)
+                arguments = self.expressions(node.args)
+                if operator is None or arguments is None:
+                    return None
+                if not arguments:
+                    self.error(line, "`.apply` needs at least one stream")
+                    return None
+                return s.Apply(operator, arguments, line)
+            case ast.Attribute(attr=attr):
+                self.error(
+                    line,
+                    f"`.{attr}(...)` is not part of the language: streams have no methods"
+                    + ("; build lists with a comprehension" if attr == "append" else ""),
+                    rule="grammar of programs",
+                )
+                return None
+            case ast.Name(id="zip") if "zip" not in self.shadowed:
+                lists = self.expressions(node.args)
+                if node.keywords:
+                    self.error(line, "`zip` takes lists only, no keywords")
+                    return None
+                return None if lists is None else s.ZipLists(lists, line)
+            case ast.Name(id=("list" | "tuple") as kind) if (
+                kind not in self.shadowed and len(node.args) == 1 and not node.keywords
+            ):
+                return self.expression(node.args[0])
+            case ast.Name(id=name) if name in PRIMITIVES and name not in self.shadowed:
+                return self.operator(node, name)
+            case ast.Name(id=name):
+                self.unknown_primitive(line, name)
+                return None
+        self.error(line, f"calling {_called(node.func)} is not part of the language")
+        return None
+
+    def operator(self, node: ast.Call, name: str) -> s.Operator | None:
+        primitive = PRIMITIVES.get(name)
+        if primitive is None:
+            self.unknown_primitive(node.lineno, name)
+            return None
+        known = [parameter.name for parameter in primitive.parameters]
+        given = [keyword.arg for keyword in node.keywords]
+        takes = f"{name} takes {', '.join(known) or 'no arguments'}"
+        for keyword in given:
+            if keyword not in known:
+                self.error(node.lineno, f"{takes}, got {keyword or '**'!s}", rule=_rule(name))
+                return None
+        doubled = [k for at, k in enumerate(known) if k in given and at < len(node.args)]
+        if doubled or len(set(given)) != len(given) or len(node.args) > len(known):
+            what = f"{doubled[0]} twice" if doubled else f"{len(node.args)} positional arguments"
+            self.error(node.lineno, f"{takes}, got {what}", rule=_rule(name))
+            return None
+        positional = self.expressions(node.args)
+        values = self.expressions([keyword.value for keyword in node.keywords])
+        if positional is None or values is None:
+            return None
+        by_name = dict(zip(given, values, strict=True))
+        # Positional arguments are spelled out, so that equal programs print alike.
+        by_name.update(zip(known, positional, strict=False))
+        arguments = tuple((key, by_name[key]) for key in known if key in by_name)
+        return s.Operator(name, arguments, node.lineno)
+
+    def unknown_primitive(self, line: int, name: str) -> None:
+        near = difflib.get_close_matches(name, PRIMITIVES, n=1)
+        hint = f" (did you mean {near[0]}?)" if near else ""
+        self.error(
+            line,
+            f"{name!r} is not a primitive{hint}; the primitives are {', '.join(PRIMITIVES)}",
+            rule="only primitives can be called",
+        )
+
+
+def _rule(name: str) -> str:
+    return f"arguments of {name}"
+
+
+def _contains_return(body: list[ast.stmt]) -> bool:
+    return any(isinstance(node, ast.Return) for node in _walk(body))
+
+
+def _walk(body: list[ast.stmt]) -> Iterator[ast.AST]:
+    for statement in body:
+        yield from ast.walk(statement)
+
+
+_CALLED: dict[type[ast.AST], str] = {
+    ast.Import: "an import",
+    ast.ImportFrom: "an import",
+    ast.FunctionDef: "a function definition",
+    ast.AsyncFunctionDef: "a function definition",
+    ast.ClassDef: "a class definition",
+    ast.Lambda: "a lambda",
+    ast.While: "a while loop",
+    ast.For: "a `for` with `else`",
+    ast.If: "an if statement",
+    ast.IfExp: "a conditional expression",
+    ast.Try: "a try statement",
+    ast.With: "a with statement",
+    ast.Attribute: "attribute access",
+    ast.AugAssign: "an augmented assignment",
+    ast.AnnAssign: "an annotated assignment",
+    ast.NamedExpr: "an assignment expression",
+    ast.BinOp: "arithmetic other than a product of sizes",
+    ast.Slice: "a slice",
+    ast.Starred: "a starred expression",
+    ast.Dict: "a dictionary",
+    ast.Set: "a set",
+    ast.Constant: "this constant",
+    ast.JoinedStr: "a string",
+    ast.Call: "a call",
+    ast.Subscript: "an indexed expression",
+}
+
+
+def _called(node: ast.AST) -> str:
+    if isinstance(node, ast.Attribute):
+        return f"attribute access (`.{node.attr}`)"
+    if isinstance(node, ast.Constant):
+        return "a string" if isinstance(node.value, str) else f"the constant {node.value!r:.40}"
+    return _CALLED.get(type(node), f"`{type(node).__name__}`")

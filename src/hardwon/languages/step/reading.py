@@ -1,0 +1,69 @@
+"""Everything that can be said of a program without running it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hardwon.languages.protocol import Reading
+from hardwon.languages.step.affine import affine_errors, insert_copies
+from hardwon.languages.step.checker import TypedGraph, infer_types
+from hardwon.languages.step.decompile import decompile
+from hardwon.languages.step.elaborate import elaborate
+from hardwon.languages.step.normal import normal_form
+from hardwon.languages.step.parser import ParseError, parse
+from hardwon.languages.step.printer import print_program
+from hardwon.languages.step.signature import signature_of
+from hardwon.records import Diagnostic, Stage, Task
+
+_ORDER = list(Stage)
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """A reading together with the typed graph, for callers inside the pack."""
+
+    reading: Reading
+    typed: TypedGraph | None
+
+
+def analyse(task: Task, impl: str, sizes: Mapping[str, int]) -> Analysis:
+    """Parse, elaborate, type-check and count uses; report every error of every stage."""
+    signature = signature_of(task)
+    try:
+        program = parse(impl)
+    except ParseError as error:
+        return Analysis(Reading(error.diagnostics, False, None, None, None), None)
+    elaboration = elaborate(program, signature, sizes)
+    typing = infer_types(elaboration.graph, signature, sizes)
+    law = affine_errors(elaboration.graph)
+    errors = sorted((*elaboration.errors, *typing.errors, *law), key=_place)
+    runnable = not elaboration.errors and not typing.errors
+    affine = False if law else (None if elaboration.errors else True)
+    reading = Reading(
+        errors=tuple(errors),
+        runnable=runnable,
+        affine=affine,
+        normal_form=normal_form(elaboration.graph) if not elaboration.errors else None,
+        code_lines=code_lines(impl),
+    )
+    return Analysis(reading, TypedGraph(elaboration.graph, typing.types) if runnable else None)
+
+
+def _place(diagnostic: Diagnostic) -> tuple[int, int]:
+    return _ORDER.index(diagnostic.stage), diagnostic.line or 0
+
+
+def code_lines(impl: str) -> int:
+    """Return the number of lines that hold code: no blank ones, no comments."""
+    return sum(1 for line in impl.splitlines() if line.strip() and not line.strip().startswith("#"))
+
+
+def with_copies(task: Task, impl: str, sizes: Mapping[str, int]) -> str:
+    """Return the program with Copy wherever a stream is consumed more than once.
+
+    A program that is affine already, or that does not type-check, comes back unchanged.
+    """
+    analysis = analyse(task, impl, sizes)
+    if analysis.typed is None or analysis.reading.affine:
+        return impl
+    graph = insert_copies(analysis.typed.graph)
+    return print_program(decompile(graph, signature_of(task)))

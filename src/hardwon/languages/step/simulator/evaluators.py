@@ -1,0 +1,223 @@
+"""Ways to apply a function body to a whole batch of elements.
+
+The loop is what a body means: one call per element. The others are faster and are used for a body
+only if they agree with the loop on random elements, and never directly for a body that decides
+something with Python's control flow, where agreement on some data says nothing about other data.
+"""
+
+import ast
+import textwrap
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+
+from hardwon.languages.step.semantics.base import RunError, Tensors
+from hardwon.languages.step.signature import Function
+from hardwon.languages.step.simulator.namespace import Body
+from hardwon.languages.step.types import (
+    Buffer,
+    Component,
+    Multihot,
+    components,
+    data_shape,
+    element_dims,
+)
+from hardwon.records import FunctionSpec
+
+_TRIAL_BATCHES = (11, 13)
+"""Trial batch sizes; odd enough not to look like one of the task's dimensions by accident."""
+
+_CONTROL_FLOW = (
+    ast.If,
+    ast.IfExp,
+    ast.While,
+    ast.For,
+    ast.BoolOp,
+    ast.Assert,
+    ast.Try,
+    ast.ListComp,
+    ast.GeneratorExp,
+    ast.Match,
+)
+_TO_PYTHON = {"item", "tolist", "numpy", "int", "float", "bool", "max", "min", "len"}
+"""Calls that leave tensors for Python numbers; `x.max()` reduces over a batch as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One function at one size setting: its body and the shapes of single elements."""
+
+    function: Function
+    body: Body
+    input_shapes: tuple[tuple[int, ...], ...]
+    output_shapes: tuple[tuple[int, ...], ...]
+
+    @classmethod
+    def of(cls, function: Function, body: Body, sizes: Mapping[str, int]) -> "Unit":
+        """Resolve the element shapes of a function."""
+
+        def shapes(items: tuple[Component, ...]) -> tuple[tuple[int, ...], ...]:
+            return tuple(data_shape(element_dims(item), sizes) for item in items)
+
+        return cls(
+            function, body, shapes(components(function.input)), shapes(components(function.output))
+        )
+
+    def call(self, state: list[torch.Tensor] | None, inputs: list[torch.Tensor]) -> object:
+        """Call the body once.
+
+        Raises:
+            RunError: if it fails.
+        """
+        try:
+            return self.body(inputs, state) if state is not None else self.body(inputs)
+        except (Exception, SystemExit) as error:
+            raise RunError(
+                f"{self.function.name} failed: {type(error).__name__}: {error}"
+            ) from error
+
+    def results(self, value: object) -> list[object]:
+        """Return what a body returned as a list with one entry per component."""
+        items = list(value) if isinstance(value, list | tuple) else [value]
+        if len(items) != len(self.output_shapes):
+            raise RunError(
+                f"{self.function.name} returned {len(items)} components,"
+                f" expected {len(self.output_shapes)}"
+            )
+        return items
+
+
+def loop(unit: Unit, state: Tensors | None, inputs: Tensors) -> Tensors:
+    """Apply a body to one element after the other: the definition."""
+    columns: list[list[torch.Tensor]] = [[] for _ in unit.output_shapes]
+    for at in range(inputs[0].shape[0]):
+        before = None if state is None else [tensor[at].clone() for tensor in state]
+        value = unit.call(before, [tensor[at].clone() for tensor in inputs])
+        for column, item, shape in zip(
+            columns, unit.results(value), unit.output_shapes, strict=True
+        ):
+            column.append(_element(unit, item, shape))
+    return tuple(map(torch.stack, columns))
+
+
+def _element(unit: Unit, item: object, shape: tuple[int, ...]) -> torch.Tensor:
+    try:
+        tensor = torch.as_tensor(item).to(torch.float32)
+        return tensor.expand(shape)
+    except (TypeError, ValueError, RuntimeError) as error:
+        came = tuple(item.shape) if isinstance(item, torch.Tensor) else repr(item)[:80]
+        raise RunError(
+            f"{unit.function.name} returned {came}, expected a tensor of shape {shape}"
+        ) from error
+
+
+def direct(unit: Unit, state: Tensors | None, inputs: Tensors) -> Tensors:
+    """Hand the body the whole batch, every element padded to the same number of dimensions."""
+    rank = max(map(len, (*unit.input_shapes, *unit.output_shapes)))
+
+    def padded(tensors: Tensors) -> list[torch.Tensor]:
+        return [t.reshape(t.shape[0], *(1,) * (rank - t.dim() + 1), *t.shape[1:]) for t in tensors]
+
+    batch = inputs[0].shape[0]
+    value = unit.call(None if state is None else padded(state), padded(inputs))
+    found: list[torch.Tensor] = []
+    for item, shape in zip(unit.results(value), unit.output_shapes, strict=True):
+        if not isinstance(item, torch.Tensor):
+            raise RunError("not a tensor")
+        full = item.to(torch.float32).expand(batch, *(1,) * (rank - len(shape)), *shape)
+        found.append(full.reshape(batch, *shape))
+    return tuple(found)
+
+
+def plain(unit: Unit, state: Tensors | None, inputs: Tensors) -> Tensors:
+    """Hand the body the whole batch as it is: right for bodies that work on trailing axes."""
+    batch = inputs[0].shape[0]
+    value = unit.call(None if state is None else list(state), list(inputs))
+    found: list[torch.Tensor] = []
+    for item, shape in zip(unit.results(value), unit.output_shapes, strict=True):
+        if not isinstance(item, torch.Tensor) or tuple(item.shape) != (batch, *shape):
+            raise RunError("not a batch")
+        found.append(item.to(torch.float32))
+    return tuple(found)
+
+
+def vectorised(unit: Unit, state: Tensors | None, inputs: Tensors) -> Tensors:
+    """Let PyTorch rewrite the body for a batch."""
+
+    def one(before: Tensors | None, element: Tensors) -> Tensors:
+        value = unit.call(None if before is None else list(before), list(element))
+        return tuple(
+            _element(unit, item, shape)
+            for item, shape in zip(unit.results(value), unit.output_shapes, strict=True)
+        )
+
+    if state is None:
+        return torch.func.vmap(lambda element: one(None, element))(inputs)
+    return torch.func.vmap(one)(state, inputs)
+
+
+Evaluator = Callable[[Unit, Tensors | None, Tensors], Tensors]
+Trial = tuple[Tensors | None, Tensors]
+
+
+def choose(unit: Unit, spec: FunctionSpec) -> Evaluator:
+    """Return the fastest way that agrees with the loop on random elements."""
+    candidates = [vectorised] if _decides_in_python(spec.apply) else [plain, direct, vectorised]
+    generator = torch.Generator().manual_seed(0)
+    trials = [_trial(unit, batch, generator) for batch in _TRIAL_BATCHES]
+    try:
+        expected = [loop(unit, state, inputs) for state, inputs in trials]
+    except RunError:
+        return loop
+    for candidate in candidates:
+        try:
+            if all(
+                _agrees(candidate, unit, trial, want)
+                for trial, want in zip(trials, expected, strict=True)
+            ):
+                return candidate
+        except (RunError, RuntimeError, TypeError, ValueError, IndexError):
+            continue
+    return loop
+
+
+def _agrees(evaluator: Evaluator, unit: Unit, trial: Trial, want: Tensors) -> bool:
+    state, inputs = trial
+    given = [*(state or ()), *inputs]
+    kept = [tensor.clone() for tensor in given]
+    found = evaluator(unit, state, inputs)
+    untouched = all(map(torch.equal, given, kept))
+    return untouched and all(
+        torch.allclose(a, b, rtol=1e-4, atol=1e-5, equal_nan=True)
+        for a, b in zip(found, want, strict=True)
+    )
+
+
+def _trial(unit: Unit, batch: int, generator: torch.Generator) -> Trial:
+    def draw(items: tuple[Component, ...], shapes: tuple[tuple[int, ...], ...]) -> Tensors:
+        drawn: list[torch.Tensor] = []
+        for item, shape in zip(items, shapes, strict=True):
+            tensor = torch.randn(batch, *shape, generator=generator)
+            elem = item.elem if isinstance(item, Buffer) else item
+            drawn.append((tensor > 0).float() if isinstance(elem, Multihot) else tensor)
+        return tuple(drawn)
+
+    fn = unit.function
+    state = draw(components(fn.output), unit.output_shapes) if fn.is_fold else None
+    return state, draw(components(fn.input), unit.input_shapes)
+
+
+def _decides_in_python(body: str) -> bool:
+    """Whether a body may take another path for other data, or leaves PyTorch."""
+    for node in ast.walk(ast.parse(textwrap.dedent(body))):
+        if isinstance(node, _CONTROL_FLOW):
+            return True
+        if isinstance(node, ast.Call):
+            called = getattr(node.func, "attr", getattr(node.func, "id", ""))
+            on_torch = isinstance(node.func, ast.Attribute) and (
+                isinstance(node.func.value, ast.Name) and node.func.value.id == "torch"
+            )
+            if called in _TO_PYTHON and not on_torch:
+                return True
+    return False

@@ -1,0 +1,22 @@
+"""Immutable values that every other room exchanges. This room imports nothing of Hardwon."""
+
+from hardwon.records.answer import Answer, Usage
+from hardwon.records.base import Record, digest_of
+from hardwon.records.experience import Experience
+from hardwon.records.task import FunctionSpec, OutputSpec, Task, TensorSpec
+from hardwon.records.verdict import Diagnostic, Stage, Verdict
+
+__all__ = [
+    "Answer",
+    "Diagnostic",
+    "Experience",
+    "FunctionSpec",
+    "OutputSpec",
+    "Record",
+    "Stage",
+    "Task",
+    "TensorSpec",
+    "Usage",
+    "Verdict",
+    "digest_of",
+]
