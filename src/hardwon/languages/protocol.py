@@ -121,9 +121,15 @@ class Language(Protocol):
         ...
 
     def sampler(
-        self, task: Task, demonstrations: Sequence[Experience], sizes: Mapping[str, int]
+        self,
+        task: Task,
+        demonstrations: Sequence[Experience],
+        sizes: Mapping[str, Mapping[str, int]],
     ) -> StatementSampler:
-        """Return a sampler of well-typed programs, steered by demonstrations."""
+        """Return a sampler of well-typed programs, steered by demonstrations.
+
+        `sizes` holds, by digest, the default sizes of the task and of every demonstrated task.
+        """
         ...
 
     def test_file(self, task: Task, impl: str) -> str:

@@ -42,7 +42,10 @@ class Step:
         return TaskSimulator(task)
 
     def sampler(
-        self, task: Task, demonstrations: Sequence[Experience], sizes: Mapping[str, int]
+        self,
+        task: Task,
+        demonstrations: Sequence[Experience],
+        sizes: Mapping[str, Mapping[str, int]],
     ) -> StatementSampler:
         """See `Language.sampler`."""
         from hardwon.languages.step.synthesis import Sampler  # noqa: PLC0415

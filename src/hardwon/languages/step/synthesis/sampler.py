@@ -1,0 +1,434 @@
+"""Draws one program from a bounded number of steps."""
+
+import math
+import random
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TypeVar
+
+from hardwon.languages.step.affine import insert_copies
+from hardwon.languages.step.decompile import decompile
+from hardwon.languages.step.dims import Dim, product
+from hardwon.languages.step.elaborate import elaborate
+from hardwon.languages.step.graph import INPUT, Graph, Ref
+from hardwon.languages.step.parser import ParseError, parse
+from hardwon.languages.step.printer import print_program
+from hardwon.languages.step.signature import Function, Signature, signature_of
+from hardwon.languages.step.synthesis.builder import Builder, CannotAdaptError
+from hardwon.languages.step.synthesis.calls import (
+    Arguments,
+    Call,
+    Family,
+    Route,
+    branch_families,
+    choices,
+    fold_modes,
+    multihot_of,
+    routed_dims,
+)
+from hardwon.languages.step.synthesis.policy import (
+    ROUTE,
+    Lesson,
+    Policy,
+    function_keys,
+    input_key,
+    learn,
+    lesson_of,
+)
+from hardwon.languages.step.synthesis.values import Dims, Fit, Value, alignments, base, full_dims
+from hardwon.languages.step.types import Component, Dtype, Multihot, Stream, components
+from hardwon.records import Experience, Task
+
+MAX_BRANCHES = 64
+"""Vectors longer than this are not used to route tokens."""
+MAX_DIMS = 6
+"""Statements over more stream dimensions than this are not drawn."""
+
+Sizes = Mapping[str, int]
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """Draws well-typed programs of one task. See `hardwon.languages.protocol.StatementSampler`."""
+
+    signature: Signature
+    sizes: Sizes
+    keys: Mapping[str, str]
+    policy: Policy
+
+    @classmethod
+    def for_task(
+        cls, task: Task, demonstrations: Sequence[Experience], sizes: Mapping[str, Sizes]
+    ) -> "Sampler":
+        """Prepare a sampler; `sizes` holds the sizes of the task and of all demonstrated tasks."""
+        lessons = [
+            (lesson, experience.success_rate)
+            for experience in demonstrations
+            for lesson in _lessons(experience, sizes[experience.task.digest])
+        ]
+        return cls(signature_of(task), sizes[task.digest], function_keys(task), learn(lessons))
+
+    @cached_property
+    def output_dims(self) -> frozenset[Dim]:
+        """The dimensions of the task's results."""
+        return frozenset(
+            dim
+            for stream in self.signature.outputs
+            for item in components(stream.dtype)
+            for dim in full_dims(item, stream.shape)
+        )
+
+    @cached_property
+    def multiplicity(self) -> Counter[Dim]:
+        """How often each dimension occurs in one stream or element of the task, at most."""
+        most: Counter[Dim] = Counter()
+        streams = [*(stream for _, stream in self.signature.inputs), *self.signature.outputs]
+        rows = [full_dims(i, stream.shape) for stream in streams for i in components(stream.dtype)]
+        rows += [
+            full_dims(item, ()) for dtype in self._element_types() for item in components(dtype)
+        ]
+        for row in rows:
+            most |= Counter(row)
+        return most
+
+    @cached_property
+    def branches(self) -> frozenset[str]:
+        """The functions that look like alternatives: as many of one type as a vector is long."""
+        lengths = {
+            item.length.value(self.sizes)
+            for dtype in self._element_types()
+            for item in map(base, components(dtype))
+            if isinstance(item, Multihot) and item.length.symbols <= self.sizes.keys()
+        }
+        families: dict[tuple[Dtype, Dtype], list[str]] = {}
+        merged = {fn.input for fn in self.signature.functions if fn.is_fold}
+        for fn in self.signature.functions:
+            if not fn.is_fold and fn.output in merged:
+                families.setdefault((fn.input, fn.output), []).append(fn.name)
+        return frozenset(
+            name for names in families.values() if len(names) in lengths - {1} for name in names
+        )
+
+    def _element_types(self) -> list[Dtype]:
+        return [stream.dtype for _, stream in self.signature.inputs] + [
+            dtype for fn in self.signature.functions for dtype in (fn.input, fn.output)
+        ]
+
+    @property
+    def max_steps(self) -> int:
+        """The bound on the steps of one sample."""
+        return 2 * len(self.signature.functions) + 6
+
+    def draw(self, rng: random.Random, temperature: float) -> tuple[str | None, int]:
+        """Return one program, or None if the steps led nowhere, and the steps spent."""
+        draft = _Draft(self, rng, max(temperature, 0.05))
+        for step in range(1, self.max_steps + 1):
+            graph = draft.step()
+            if graph is not None:
+                program = decompile(insert_copies(graph), self.signature)
+                return print_program(program), step
+        return None, self.max_steps
+
+
+def _lessons(experience: Experience, sizes: Sizes) -> Iterator[Lesson]:
+    signature = signature_of(experience.task)
+    try:
+        elaboration = elaborate(parse(experience.impl), signature, sizes)
+    except ParseError:
+        return
+    if not elaboration.errors:
+        yield lesson_of(elaboration.graph, signature, function_keys(experience.task))
+
+
+@dataclass
+class _Draft:
+    """A program being drawn."""
+
+    sampler: Sampler
+    rng: random.Random
+    temperature: float
+    builder: Builder = field(init=False)
+    values: list[Value] = field(init=False)
+    consumed: Counter[Ref] = field(default_factory=Counter)
+    called: Counter[str] = field(default_factory=Counter)
+    births: int = 0
+
+    def __post_init__(self) -> None:
+        signature = self.sampler.signature
+        self.builder = Builder(signature, self.sampler.sizes)
+        self.values = [
+            Value(Ref(INPUT, port), stream, input_key(components(stream.dtype)[0]), 0)
+            for port, (_, stream) in enumerate(signature.inputs)
+        ]
+
+    def step(self) -> Graph | None:
+        """Add a statement, or finish; a choice that turns out illegal costs a step as well."""
+        options: list[tuple[object, float]] = []
+        for function in self.sampler.signature.functions:
+            score = self.function_score(function)
+            if score is not None:
+                options.append((function, score))
+        indices = self.indices()
+        if indices and (score := self.route_score(indices)) is not None:
+            options.append((ROUTE, score))
+        outputs = self.output_choices()
+        if outputs is not None:
+            options.append((outputs, self.finish_score(outputs)))
+        if not options:
+            return None
+        chosen = self.pick(options)
+        try:
+            if isinstance(chosen, Function):
+                self.call(chosen)
+            elif chosen is ROUTE:
+                self.route(indices)
+            elif isinstance(chosen, list):
+                return self.finish(chosen)
+        except CannotAdaptError:
+            pass
+        return None
+
+    def pick(self, options: Sequence[tuple[_T, float]]) -> _T:
+        """Draw one option by its score at the temperature."""
+        top = max(score for _, score in options)
+        weights = [math.exp((score - top) / self.temperature) for _, score in options]
+        return self.rng.choices([option for option, _ in options], weights)[0]
+
+    # Scores
+
+    def usage_score(self, function: Function) -> float:
+        policy, count = self.sampler.policy, self.called[function.name]
+        return policy.unused_function if count == 0 else policy.repeated_function * count
+
+    def indices(self) -> list[tuple[Value, float]]:
+        """Return the streams that can route tokens, scored."""
+        policy = self.sampler.policy
+        return [
+            (value, self.value_score(value) + policy.pair(value.producer, ROUTE, 0))
+            for value in self.values
+            if multihot_of(value) is not None
+        ]
+
+    def route_score(self, indices: list[tuple[Value, float]]) -> float | None:
+        """Return the score of routing tokens, with the best index and branches."""
+        scores = [
+            index_score + family_score
+            for index, index_score in indices
+            for _, family_score in self.families(index)
+        ]
+        return self.sampler.policy.route + max(scores) if scores else None
+
+    def families(self, index: Value) -> list[tuple[Family, float]]:
+        """Return the ways of filling the branches that an index asks for, scored."""
+        multihot = multihot_of(index)
+        assert multihot is not None
+        functions = self.sampler.signature.functions
+        count = multihot.length.value(self.sampler.sizes) or 0
+        if not 1 <= count <= MAX_BRANCHES:
+            return []
+        return [
+            (family, self.family_score(family))
+            for merge in functions
+            if merge.is_fold
+            for family in branch_families(functions, merge, count)
+        ]
+
+    def family_score(self, family: Family) -> float:
+        """Return how much of a family is still to be used, per function."""
+        skip = self.sampler.policy.idle_branch
+        used = [self.usage_score(fn) if fn else skip for fn in family.branches]
+        return (sum(used) + self.usage_score(family.merge)) / (len(used) + 1)
+
+    def value_score(self, value: Value) -> float:
+        policy = self.sampler.policy
+        score = policy.used_value if self.consumed[value.ref] else policy.unused_value
+        if value.birth == self.births:
+            score += policy.newest_value
+        return score
+
+    def fit_score(self, fit: Fit, key: str, slot: int) -> float:
+        policy = self.sampler.policy
+        learned = sum(policy.pair(fit.value.producer, key, slot + at) for at in range(fit.width))
+        return (
+            self.value_score(fit.value)
+            + policy.wide_fit * (fit.width - 1)
+            + (policy.spread_value if fit.spread else 0.0)
+            + learned / fit.width
+        )
+
+    def function_score(self, function: Function) -> float | None:
+        """Return a function's score with the best arguments, None if nothing fits."""
+        key = self.sampler.keys[function.name]
+        wanted = components(function.input)
+        score = self.usage_score(function)
+        if function.name in self.sampler.branches:
+            score += self.sampler.policy.branch_alone
+        slot = 0
+        while slot < len(wanted):
+            found = choices(tuple(self.values), wanted[slot:])
+            if not found:
+                return None
+            best = max(found, key=lambda fit: self.fit_score(fit, key, slot))
+            score += self.fit_score(best, key, slot) / len(wanted)
+            slot += best.width
+        return score
+
+    def fold_score(self, key: str, dims: Dims, primitive: str, b: int) -> float:
+        """Return how likely a fold is applied like this; dimensions of the result are kept."""
+        policy = self.sampler.policy
+        score = policy.fold_mode(key, primitive, b)
+        if primitive == "Accum":
+            kept = self.sampler.output_dims
+            score += sum(policy.lost_dim if dim in kept else policy.spent_dim for dim in dims[:b])
+        return score
+
+    # Statements
+
+    def arguments(self, wanted: tuple[Component, ...], key: str) -> Arguments:
+        picked: list[Fit] = []
+        slot = 0
+        while slot < len(wanted):
+            options = [
+                (fit, self.fit_score(fit, key, slot) + self.again(fit, picked))
+                for fit in choices(tuple(self.values), wanted[slot:])
+            ]
+            if not options:
+                raise CannotAdaptError("nothing fits")
+            picked.append(self.pick(options))
+            slot += picked[-1].width
+        return Arguments(self.elders_first(tuple(picked), wanted))
+
+    def elders_first(
+        self, picked: tuple[Fit, ...], wanted: tuple[Component, ...]
+    ) -> tuple[Fit, ...]:
+        """Put the older of two interchangeable arguments first, most of the time.
+
+        What is subtracted, divided or weighted is usually older than what was computed from it.
+        """
+        exchangeable = len(picked) == len(wanted) == 2 and wanted[0] == wanted[1]
+        if not exchangeable or self.rng.random() > self.sampler.policy.elders_first:
+            return picked
+        first, second = picked
+        return picked if first.value.birth <= second.value.birth else (second, first)
+
+    def again(self, fit: Fit, picked: list[Fit]) -> float:
+        taken = any(other.value.ref == fit.value.ref for other in picked)
+        return self.sampler.policy.same_value_again if taken else 0.0
+
+    def call(self, function: Function) -> None:
+        key = self.sampler.keys[function.name]
+        arguments = self.arguments(components(function.input), key)
+        dims = self.rng.choice(arguments.alignments())
+        self.require_sane(components(function.output), dims)
+        if function.is_fold:
+            modes = [
+                ((primitive, b), self.fold_score(key, dims, primitive, b))
+                for primitive, b in fold_modes(dims)
+            ]
+            if not modes:
+                raise CannotAdaptError("nothing to fold over")
+            primitive, b = self.pick(modes)
+            statement = Call(function, arguments, dims, primitive, b)
+        else:
+            statement = Call(function, arguments, dims)
+        self.born(statement.build(self.builder), key, arguments, [function])
+
+    def route(self, indices: list[tuple[Value, float]]) -> None:
+        keys = self.sampler.keys
+        index = self.pick(indices)
+        families = self.families(index)
+        if not families:
+            raise CannotAdaptError("no branches that a fold can merge")
+        family = self.pick(families)
+        wanted, branches, merge = family.wanted, family.branches, family.merge
+        key = keys[branches[0].name] if branches[0] else keys[merge.name]
+        arguments = self.arguments(wanted, key)
+        inner = routed_dims(index)
+        tails = (*(fit.tail for fit in arguments.fits), inner)
+        fitting = [d for d in alignments(tails) if d[len(d) - len(inner) :] == inner]
+        if not fitting:
+            raise CannotAdaptError("the routed stream does not end in the index's dimensions")
+        dims = self.rng.choice(fitting)
+        self.require_sane(components(merge.output), dims)
+        result = Route(index, family, arguments, dims).build(self.builder)
+        self.consumed[index.ref] += 1
+        self.born(result, keys[merge.name], arguments, [merge, *(fn for fn in branches if fn)])
+
+    def require_sane(self, produced: tuple[Component, ...], dims: Dims) -> None:
+        """Turn down results that no task asks for: too many dimensions, or one of them twice."""
+        if len(dims) > MAX_DIMS:
+            raise CannotAdaptError(f"more than {MAX_DIMS} dimensions")
+        for item in produced:
+            counts = Counter(full_dims(item, dims))
+            if any(count > self.sampler.multiplicity[dim] for dim, count in counts.items()):
+                raise CannotAdaptError("a dimension occurs more often than anywhere in the task")
+
+    def born(
+        self, ref: Ref, producer: str, arguments: Arguments, functions: Sequence[Function]
+    ) -> None:
+        self.births += 1
+        for fit in arguments.fits:
+            self.consumed[fit.value.ref] += 1
+        for function in dict.fromkeys(functions):
+            self.called[function.name] += 1
+        self.values.append(Value(ref, self.builder.types[ref], producer, self.births))
+
+    # Results
+
+    def output_choices(self) -> list[list[tuple[Fit, float]]] | None:
+        """Return the fits of every component of every output, None if one has none."""
+        rows: list[list[tuple[Fit, float]]] = []
+        for declared in self.sampler.signature.outputs:
+            wanted = components(declared.dtype)
+            slot = 0
+            while slot < len(wanted):
+                row = [
+                    (fit, self.result_score(fit.value))
+                    for fit in choices(tuple(self.values), wanted[slot:])
+                    if not fit.spread and _same_elements(fit.tail, declared)
+                ]
+                if not row:
+                    return None
+                rows.append(row)
+                slot += row[0][0].width
+        return rows
+
+    def result_score(self, value: Value) -> float:
+        if value.birth == 0:
+            return -4.0
+        return self.value_score(value) + (0.0 if self.consumed[value.ref] else 2.0)
+
+    def finish_score(self, rows: list[list[tuple[Fit, float]]]) -> float:
+        functions = self.sampler.signature.functions
+        unused = sum(self.called[fn.name] == 0 for fn in functions)
+        best = sum(max(score for _, score in row) for row in rows) / len(rows)
+        return best + (3.0 if unused == 0 else -2.0 * unused)
+
+    def finish(self, rows: list[list[tuple[Fit, float]]]) -> Graph:
+        """Draw a value for every output and return the program.
+
+        Raises:
+            CannotAdaptError: if a value cannot take the declared shape.
+        """
+        taken: list[Fit] = []
+        for row in rows:
+            taken.append(self.pick([(fit, score + self.again(fit, taken)) for fit, score in row]))
+        picked = iter(taken)
+        refs: list[Ref] = []
+        for declared in self.sampler.signature.outputs:
+            wanted = components(declared.dtype)
+            parts: list[Fit] = []
+            while sum(fit.width for fit in parts) < len(wanted):
+                parts.append(next(picked))
+            refs.append(Arguments(tuple(parts)).build(self.builder, wanted, declared.shape))
+            if self.builder.types[refs[-1]] != declared:
+                raise CannotAdaptError("another type than the declared one")
+        return self.builder.finish(tuple(refs))
+
+
+def _same_elements(tail: Dims, declared: Stream) -> bool:
+    """Whether a tail holds as many elements as the declared shape, in symbols."""
+    return product(tail) == product(declared.shape)
