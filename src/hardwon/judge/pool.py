@@ -1,116 +1,57 @@
 """A pool of workers: judges answers in parallel and survives whatever they do."""
 
 import asyncio
-import contextlib
-import json
-import os
-import shutil
-import signal
-import sys
-import tempfile
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from hardwon.judge.limits import Limits
 from hardwon.judge.verdicts import failed, no_program
 from hardwon.languages.protocol import TaskError
 from hardwon.records import Stage, Task, Verdict
-
-_LINE_LIMIT = 64 << 20
-_START = "import sys; sys.path[:] = {path!r}; from hardwon.judge.worker import main; main()"
+from hardwon.workers import Child, ChildEndedError
 
 
 class JudgeError(Exception):
     """The judge itself does not work, e.g. because its workers cannot start."""
 
 
-class _WorkerEndedError(Exception):
-    """A worker closed its channel or was killed."""
-
-
 class _Worker:
-    """One process, in a process group, a working directory and an environment of its own."""
+    """One process that judges."""
 
     def __init__(self, limits: Limits, seed: int) -> None:
         self._limits = limits
         self._seed = seed
-        self._process: asyncio.subprocess.Process | None = None
-        self._folder: str | None = None
+        self._child = Child("hardwon.judge.worker")
         self._open: dict[str, dict[str, int]] = {}
 
-    async def _start(self) -> asyncio.subprocess.Process:
-        self._folder = tempfile.mkdtemp(prefix="hardwon-judge-")
-        path = [entry or os.getcwd() for entry in sys.path]  # noqa: PTH109
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-I",
-            "-c",
-            _START.format(path=path),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            cwd=self._folder,
-            env={
-                "PATH": os.defpath,
-                "HOME": self._folder,
-                "LANG": "C.UTF-8",
-                "OMP_NUM_THREADS": "1",
-                "MKL_NUM_THREADS": "1",
-            },
-            start_new_session=True,
-            limit=_LINE_LIMIT,
-        )
+    async def _start(self) -> None:
         request = {
             "op": "start",
             "memory_bytes": self._limits.memory_bytes,
             "file_bytes": self._limits.file_bytes,
         }
-        await self._ask(request, self._limits.prepare_seconds)
-        return self._process
-
-    async def _ask(self, request: Mapping[str, Any], seconds: float) -> dict[str, Any]:
-        """Send one request and wait for its reply.
-
-        Raises:
-            TimeoutError: if the reply takes too long.
-            _WorkerEndedError: if the worker dies over it.
-        """
-        process = self._process
-        assert process is not None
-        assert process.stdin is not None
-        assert process.stdout is not None
         try:
-            process.stdin.write(json.dumps(request).encode() + b"\n")
-            await process.stdin.drain()
-            line = await asyncio.wait_for(process.stdout.readline(), seconds)
-            reply = json.loads(line)
-        except (ConnectionError, ValueError) as error:
-            raise _WorkerEndedError from error
-        if not isinstance(reply, dict):
-            raise _WorkerEndedError
-        return reply
+            await self._child.start()
+            await self._child.ask(request, self._limits.prepare_seconds)
+        except (TimeoutError, ChildEndedError, OSError) as error:
+            await self.stop()
+            raise JudgeError(f"a judge's worker process could not start: {error}") from error
 
     async def open(self, task: Task) -> dict[str, int]:
         """Make the task known to the worker and return its sizes."""
-        if self._process is None:
-            try:
-                await self._start()
-            except (TimeoutError, _WorkerEndedError) as error:
-                await self.stop()
-                raise JudgeError(
-                    "a judge worker could not start; try `python -m hardwon.judge.worker`"
-                ) from error
+        if not self._child.running:
+            await self._start()
         if task.digest not in self._open:
             request = {"op": "open", "task": task.model_dump(mode="json"), "seed": self._seed}
             try:
-                reply = await self._ask(request, self._limits.prepare_seconds)
+                reply = await self._child.ask(request, self._limits.prepare_seconds)
             except TimeoutError as error:
                 await self.stop()
                 raise TaskError(
                     f"the task's own code ran for more than {self._limits.prepare_seconds:g} s"
                 ) from error
-            except _WorkerEndedError as error:
+            except ChildEndedError as error:
                 await self.stop()
                 raise TaskError("the task's own code ended the worker process") from error
             if "task_error" in reply:
@@ -122,7 +63,7 @@ class _Worker:
         """Judge one answer; the task is open."""
         request = {"op": "judge", "key": task.digest, "impl": impl}
         try:
-            reply = await self._ask(request, self._limits.seconds)
+            reply = await self._child.ask(request, self._limits.seconds)
         except TimeoutError:
             await self.stop()
             return failed(
@@ -133,18 +74,9 @@ class _Worker:
         return Verdict.model_validate(reply["verdict"])
 
     async def stop(self) -> None:
-        """Kill the process with everything that it started, and forget it."""
-        process, self._process = self._process, None
+        """Kill the process with everything that it started."""
         self._open.clear()
-        if process is not None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
-            if process.stdin is not None:
-                process.stdin.close()
-            await process.wait()
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            self._folder = None
+        await self._child.stop()
 
 
 class Judge:
@@ -200,7 +132,7 @@ class Judge:
                 await worker.open(task)
                 try:
                     return await worker.judge(task, impl)
-                except _WorkerEndedError:
+                except ChildEndedError:
                     await worker.stop()
         return failed(
             Stage.FUNCTIONAL,

@@ -1,21 +1,16 @@
-"""The process that runs task code. It reads requests and writes replies, one JSON value a line.
+"""The process that judges, and that runs task code for it."""
 
-Requests and replies travel over copies of standard input and output; the originals are closed to
-task code, so that a stray `print` cannot be taken for a reply.
-"""
-
-import json
-import os
 import sys
 import time
 import warnings
-from typing import Any, BinaryIO
+from typing import Any
 
 from hardwon.judge.limits import apply_limits
 from hardwon.judge.verdicts import failed, judge_program
 from hardwon.languages import Setting, Simulator, get_language
 from hardwon.languages.protocol import TaskError
 from hardwon.records import Stage, Task
+from hardwon.workers import serve
 
 
 class _Worker:
@@ -57,26 +52,8 @@ class _Worker:
         return {"verdict": verdict.model_dump(mode="json")}
 
 
-def _private_channels() -> tuple[BinaryIO, BinaryIO]:
-    requests = os.fdopen(os.dup(0), "rb")
-    replies = os.fdopen(os.dup(1), "wb")
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    for descriptor in (0, 1, 2):
-        os.dup2(nowhere, descriptor)
-    return requests, replies
-
-
 def main() -> None:
     """Serve until the requests end."""
-    requests, replies = _private_channels()
-    warnings.simplefilter("ignore")
-    worker = _Worker()
-    for line in requests:
-        reply = json.dumps(worker.answer(json.loads(line)))
-        replies.write(reply.encode() + b"\n")
-        replies.flush()
-
-
-if __name__ == "__main__":
     sys.setrecursionlimit(3000)
-    main()
+    warnings.simplefilter("ignore")
+    serve(_Worker().answer)

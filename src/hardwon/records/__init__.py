@@ -1,12 +1,13 @@
 """Immutable values that every other room exchanges. This room imports nothing of Hardwon."""
 
-from hardwon.records.answer import Answer, Usage
+from hardwon.records.answer import NO_PROGRAM, Answer, Usage, program_digest
 from hardwon.records.base import Record, digest_of
 from hardwon.records.experience import Experience
 from hardwon.records.task import FunctionSpec, OutputSpec, Task, TensorSpec
 from hardwon.records.verdict import Diagnostic, Stage, Verdict
 
 __all__ = [
+    "NO_PROGRAM",
     "Answer",
     "Diagnostic",
     "Experience",
@@ -19,4 +20,5 @@ __all__ = [
     "Usage",
     "Verdict",
     "digest_of",
+    "program_digest",
 ]

@@ -1,6 +1,18 @@
 """One sample of the agentic system, before it is judged."""
 
+import hashlib
+
 from hardwon.records.base import Record
+
+NO_PROGRAM = "no program"
+"""Stands in for the digest of a program where a sample has none."""
+
+
+def program_digest(impl: str | None) -> str:
+    """SHA-256 of a program's text in UTF-8, or the marker of an answer without a program."""
+    if impl is None:
+        return NO_PROGRAM
+    return hashlib.sha256(impl.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 class Usage(Record):

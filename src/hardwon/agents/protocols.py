@@ -1,0 +1,47 @@
+"""What a proposer must do."""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from hardwon.records import Answer, Experience, Task
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request for samples of one task: the arguments of p(y | x, d) in Algorithm 1."""
+
+    task: Task
+    demonstrations: tuple[Experience, ...]
+    """In the order of the prompt: hardest first."""
+    temperature: float
+    indices: tuple[int, ...]
+    """Which samples are wanted; each index stands for one draw."""
+    seed: int
+    """Together with task, temperature and index it decides a sample, where the model allows it.
+
+    The demonstrations decide it as well; the seed differs from iteration to iteration, so that
+    repeated steps with the same demonstrations bring new samples."""
+    sizes: Mapping[str, Mapping[str, int]]
+    """Default sizes of the task and of all demonstrated tasks, by digest."""
+
+
+class Proposer(Protocol):
+    """Turns a task into candidate programs."""
+
+    @property
+    def name(self) -> str:
+        """What identifies it in a run's configuration."""
+        ...
+
+    def propose(self, request: Request) -> AsyncIterator[Answer]:
+        """Yield one answer per wanted index, in any order, as they come.
+
+        A sample without a program is an answer too: nothing is left out, and no failure of one
+        sample ends the others.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Release what it holds."""
+        ...

@@ -1,0 +1,152 @@
+"""Runs and their tasks."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from json import loads
+
+from sqlalchemy import Connection, insert, select, update
+
+from hardwon.journal.compare import setting_differences, task_differences
+from hardwon.journal.content import read_task, task_content, to_json
+from hardwon.journal.database import insert_missing
+from hardwon.journal.entries import JSON, RunRecord, RunState
+from hardwon.journal.errors import JournalError, JournalMismatchError, NoRunError
+from hardwon.journal.schema import RunRow, RunTaskRow, TaskRow
+from hardwon.records import Task, digest_of
+
+
+def begin(connection: Connection, configuration: Mapping[str, JSON], tasks: Sequence[Task]) -> int:
+    """Insert a run and return its number."""
+    repeated = [digest for digest, n in Counter(task.digest for task in tasks).items() if n > 1]
+    if repeated:
+        names = sorted({task.test_name for task in tasks if task.digest in repeated})
+        raise JournalError(f"a run needs each task once, but some come again: {', '.join(names)}")
+    settings = dict(configuration)
+    run = connection.scalars(
+        insert(RunRow).returning(RunRow.id),
+        {
+            "configuration": to_json(settings),
+            "configuration_digest": digest_of(settings),
+            "created_at": datetime.now(UTC),
+            "hardwon_version": version("hardwon"),
+            "state": RunState.RUNNING,
+        },
+    ).one()
+    insert_missing(
+        connection,
+        TaskRow,
+        [
+            {
+                "digest": task.digest,
+                "test_name": task.test_name,
+                "content": to_json(task_content(task)),
+            }
+            for task in tasks
+        ],
+    )
+    insert_missing(
+        connection,
+        RunTaskRow,
+        [
+            {"run": run, "task": task.digest, "position": position}
+            for position, task in enumerate(tasks)
+        ],
+    )
+    return run
+
+
+def resume(connection: Connection, configuration: Mapping[str, JSON], tasks: Sequence[Task]) -> int:
+    """Return the latest run after checking that it is the same experiment."""
+    run = connection.scalar(select(RunRow.id).order_by(RunRow.id.desc()).limit(1))
+    if run is None:
+        raise NoRunError("the journal holds no run that could be resumed; begin one")
+    differences = [
+        *setting_differences(record(connection, run).configuration, configuration),
+        *task_differences(_task_names(connection, run), tasks),
+    ]
+    JournalMismatchError.raise_if(
+        differences,
+        f"run {run} is of another experiment; give what is recorded, or begin a new run",
+    )
+    return run
+
+
+def finish(connection: Connection, run: int, ending: str) -> None:
+    """Record the ending of a run, if it has none yet."""
+    recorded = record(connection, run).ending
+    if recorded is None:
+        connection.execute(
+            update(RunRow).where(RunRow.id == run).values(state=RunState.FINISHED, ending=ending)
+        )
+    elif recorded != ending:
+        raise JournalMismatchError(
+            f"run {run} has ended already", [f"ending: recorded {recorded!r}, now {ending!r}"]
+        )
+
+
+def records(connection: Connection) -> list[RunRecord]:
+    """Return all runs, oldest first."""
+    numbers = connection.scalars(select(RunRow.id).order_by(RunRow.id)).all()
+    return [record(connection, run) for run in numbers]
+
+
+def record(connection: Connection, run: int) -> RunRecord:
+    """Return one run, or raise NoRunError."""
+    row = connection.execute(
+        select(
+            RunRow.configuration,
+            RunRow.created_at,
+            RunRow.hardwon_version,
+            RunRow.state,
+            RunRow.ending,
+        ).where(RunRow.id == run)
+    ).one_or_none()
+    if row is None:
+        raise NoRunError(f"the journal holds no run {run}")
+    configuration, created_at, hardwon_version, state, ending = row
+    return RunRecord(
+        id=run,
+        configuration=loads(configuration),
+        created_at=created_at,
+        hardwon_version=hardwon_version,
+        state=RunState(state),
+        ending=ending,
+    )
+
+
+def tasks(connection: Connection, run: int) -> list[Task]:
+    """Return the tasks of a run, in order."""
+    contents = connection.scalars(
+        select(TaskRow.content)
+        .join(RunTaskRow, RunTaskRow.task == TaskRow.digest)
+        .where(RunTaskRow.run == run)
+        .order_by(RunTaskRow.position)
+    )
+    return [read_task(content) for content in contents]
+
+
+def task_digests(connection: Connection, run: int) -> list[str]:
+    """Return the digests of a run's tasks, in order."""
+    return list(
+        connection.scalars(
+            select(RunTaskRow.task).where(RunTaskRow.run == run).order_by(RunTaskRow.position)
+        )
+    )
+
+
+def task_name(connection: Connection, digest: str) -> str:
+    """Return the name of a task for a message; its digest if no run has it."""
+    name = connection.scalar(select(TaskRow.test_name).where(TaskRow.digest == digest))
+    return digest if name is None else name
+
+
+def _task_names(connection: Connection, run: int) -> dict[str, str]:
+    rows = connection.execute(
+        select(TaskRow.digest, TaskRow.test_name)
+        .join(RunTaskRow, RunTaskRow.task == TaskRow.digest)
+        .where(RunTaskRow.run == run)
+        .order_by(RunTaskRow.position)
+    )
+    return dict(rows.all())

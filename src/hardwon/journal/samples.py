@@ -1,0 +1,195 @@
+"""Samples, the programs in them and the verdicts on those."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, select
+
+from hardwon.journal.compare import value_differences
+from hardwon.journal.content import (
+    read_verdict,
+    to_json,
+    verdict_content,
+    verdict_digest,
+)
+from hardwon.journal.database import insert_missing
+from hardwon.journal.entries import SampleRecord
+from hardwon.journal.errors import JournalMismatchError
+from hardwon.journal.iterations import check_attempted, is_complete
+from hardwon.journal.runs import task_name
+from hardwon.journal.schema import ProgramRow, SampleRow, VerdictRow
+from hardwon.records import Answer, Usage, Verdict, program_digest
+
+
+class Batch(NamedTuple):
+    """What samples are recorded together: those of one task at one temperature."""
+
+    run: int
+    iteration: int
+    task: str
+    """The task's digest."""
+    temperature: float
+
+
+def add(
+    connection: Connection,
+    batch: Batch,
+    records: Sequence[SampleRecord],
+    judge: str,
+) -> None:
+    """Insert samples, or check that they are recorded in the same way."""
+    check_attempted(connection, batch.run, batch.iteration, batch.task)
+    if not is_complete(connection, batch.run, batch.iteration):
+        _insert(connection, batch, records, judge)
+    # Reading back covers every way to differ: an earlier record, another process, an index twice.
+    JournalMismatchError.raise_if(
+        _differences(_read(connection, batch), records, judge),
+        f"iteration {batch.iteration} of run {batch.run} holds other samples of the task "
+        f"{task_name(connection, batch.task)} at temperature {batch.temperature}",
+    )
+
+
+def find(connection: Connection, batch: Batch) -> dict[int, SampleRecord]:
+    """Return the samples of one task at one temperature, by index."""
+    recorded = _read(connection, batch)
+    return {index: record for index, (_, record) in recorded.items()}
+
+
+def insert_programs(connection: Connection, impls: Iterable[str | None]) -> None:
+    """Insert programs that are not there yet."""
+    texts = {program_digest(impl): impl for impl in impls}
+    insert_missing(
+        connection,
+        ProgramRow,
+        [{"digest": digest, "text": text} for digest, text in texts.items()],
+    )
+
+
+def verdict(connection: Connection, task: str, impl: str | None, judge: str) -> Verdict | None:
+    """Return the verdict on one program; None if it has not been judged."""
+    row = connection.execute(
+        select(VerdictRow.content, VerdictRow.seconds).where(
+            VerdictRow.task == task,
+            VerdictRow.judge == judge,
+            VerdictRow.program == program_digest(impl),
+        )
+    ).one_or_none()
+    return None if row is None else read_verdict(*row)
+
+
+def verdicts(connection: Connection, task: str, judge: str) -> dict[str, Verdict]:
+    """Return all verdicts on answers to a task, by the program's digest."""
+    rows = connection.execute(
+        select(VerdictRow.program, VerdictRow.content, VerdictRow.seconds).where(
+            VerdictRow.task == task, VerdictRow.judge == judge
+        )
+    )
+    return {program: read_verdict(content, seconds) for program, content, seconds in rows}
+
+
+def _insert(
+    connection: Connection,
+    batch: Batch,
+    records: Sequence[SampleRecord],
+    judge: str,
+) -> None:
+    insert_programs(connection, (record.answer.impl for record in records))
+    insert_missing(
+        connection,
+        VerdictRow,
+        [
+            {
+                "task": batch.task,
+                "judge": judge,
+                "program": program_digest(record.answer.impl),
+                "digest": verdict_digest(record.verdict),
+                "content": to_json(verdict_content(record.verdict)),
+                "seconds": record.verdict.seconds,
+            }
+            for record in records
+        ],
+    )
+    insert_missing(
+        connection,
+        SampleRow,
+        [
+            {
+                **batch._asdict(),
+                "sample": record.answer.index,
+                "program": program_digest(record.answer.impl),
+                "judge": judge,
+                "input_tokens": record.answer.usage.input_tokens,
+                "output_tokens": record.answer.usage.output_tokens,
+                "steps": record.answer.usage.steps,
+            }
+            for record in records
+        ],
+    )
+
+
+def _read(connection: Connection, batch: Batch) -> dict[int, tuple[str, SampleRecord]]:
+    """Return judge and sample, by index."""
+    rows = connection.execute(
+        select(
+            SampleRow.sample,
+            SampleRow.judge,
+            ProgramRow.text,
+            SampleRow.input_tokens,
+            SampleRow.output_tokens,
+            SampleRow.steps,
+            VerdictRow.content,
+            VerdictRow.seconds,
+        )
+        .join(ProgramRow, ProgramRow.digest == SampleRow.program)
+        .join(
+            VerdictRow,
+            (VerdictRow.task == SampleRow.task)
+            & (VerdictRow.judge == SampleRow.judge)
+            & (VerdictRow.program == SampleRow.program),
+        )
+        .where(
+            SampleRow.run == batch.run,
+            SampleRow.iteration == batch.iteration,
+            SampleRow.task == batch.task,
+            SampleRow.temperature == batch.temperature,
+        )
+        .order_by(SampleRow.sample)
+    )
+    return {
+        index: (
+            judge,
+            SampleRecord(
+                answer=Answer(
+                    index=index,
+                    impl=text,
+                    usage=Usage(
+                        input_tokens=input_tokens, output_tokens=output_tokens, steps=steps
+                    ),
+                ),
+                verdict=read_verdict(content, seconds),
+            ),
+        )
+        for index, judge, text, input_tokens, output_tokens, steps, content, seconds in rows
+    }
+
+
+def _differences(
+    recorded: Mapping[int, tuple[str, SampleRecord]], given: Sequence[SampleRecord], judge: str
+) -> Iterator[str]:
+    for record in given:
+        index = record.answer.index
+        if index not in recorded:
+            yield f"sample {index}: not recorded, although the iteration is complete"
+            continue
+        for line in value_differences(_values(*recorded[index]), _values(judge, record)):
+            yield f"sample {index}, {line}"
+
+
+def _values(judge: str, record: SampleRecord) -> dict[str, Any]:
+    """Name each value in which two samples can differ."""
+    return {
+        "judge": judge,
+        "program": program_digest(record.answer.impl),
+        **record.answer.usage.model_dump(),
+        **{f"verdict.{name}": value for name, value in verdict_content(record.verdict).items()},
+    }

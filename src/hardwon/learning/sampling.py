@@ -1,0 +1,175 @@
+"""Parallel sampling of the agentic system, with a journal that spares finished work."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+from hardwon.agents.protocols import Request
+from hardwon.journal import Journal, SampleRecord
+from hardwon.learning.outcomes import Batch, Outcome
+from hardwon.records import Answer, Experience, Task, Verdict
+
+_COMMIT = 16
+"""Samples per transaction: what an interruption can cost at most, per batch in flight."""
+
+
+@dataclass(frozen=True, slots=True)
+class SamplingPlan:
+    """How each task is sampled in an iteration. The defaults are the paper's (section 4.1)."""
+
+    samples: int = 64
+    """n, per temperature."""
+    temperatures: tuple[float, ...] = (0.4, 0.7, 1.0)
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RunJournal:
+    """Where one run is recorded."""
+
+    journal: Journal
+    run: int
+    judge: str
+    """Digest of the judge's configuration, under which verdicts are shared."""
+
+
+class System(Protocol):
+    """The agentic system, p(y | x, d) with its verdicts."""
+
+    def sample(self, request: Request) -> AsyncIterator[tuple[Answer, Verdict]]:
+        """Yield one judged answer per wanted index."""
+        ...
+
+    def remember(self, task: Task, program: str, verdict: Verdict) -> None:
+        """Take over a known verdict on a program, given by its digest."""
+        ...
+
+
+class Progress(Protocol):
+    """Listens to a run. Events come in order; none of them may raise."""
+
+    def iteration_began(
+        self, index: int, tasks: Sequence[Task], demonstrations: Sequence[Experience]
+    ) -> None:
+        """An iteration starts: which tasks it samples, with which demonstrations."""
+        ...
+
+    def sampled(self, task: Task, record: SampleRecord, *, replayed: bool) -> None:
+        """A sample was judged, or found in the journal."""
+        ...
+
+    def solved(self, experience: Experience) -> None:
+        """A task was solved for the first time."""
+        ...
+
+
+@asynccontextmanager
+async def first_error() -> AsyncIterator[None]:
+    """Let the first error of a task group through instead of the group."""
+    try:
+        yield
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from errors
+
+
+class Sampling:
+    """The environment of Algorithm 1: samples, records every sample, remembers experiences."""
+
+    def __init__(
+        self,
+        system: System,
+        record: RunJournal,
+        plan: SamplingPlan,
+        sizes: Mapping[str, Mapping[str, int]],
+        progress: Progress,
+    ) -> None:
+        self._system = system
+        self._journal, self._run, self._judge = record.journal, record.run, record.judge
+        self._plan = plan
+        self._sizes = sizes
+        self._progress = progress
+        self._known: set[str] = set()
+
+    async def sample(
+        self,
+        iteration: int,
+        stratum: int,
+        tasks: Sequence[Task],
+        demonstrations: tuple[Experience, ...],
+    ) -> list[Outcome]:
+        """See `Environment.sample`."""
+        self._journal.begin_iteration(self._run, iteration, stratum, demonstrations, tasks)
+        self._progress.iteration_began(iteration, tasks, demonstrations)
+        async with first_error(), asyncio.TaskGroup() as group:
+            rows = [
+                [
+                    group.create_task(self._batch(iteration, task, demonstrations, temperature))
+                    for temperature in self._plan.temperatures
+                ]
+                for task in tasks
+            ]
+        self._journal.finish_iteration(self._run, iteration)
+        return [
+            Outcome(task, iteration, tuple(batch.result() for batch in row))
+            for task, row in zip(tasks, rows, strict=True)
+        ]
+
+    def remember(self, experience: Experience) -> None:
+        """See `Environment.remember`."""
+        self._journal.record_experience(self._run, experience)
+        self._progress.solved(experience)
+
+    async def _batch(
+        self,
+        iteration: int,
+        task: Task,
+        demonstrations: tuple[Experience, ...],
+        temperature: float,
+    ) -> Batch:
+        self._recall_verdicts(task)
+        found = self._journal.samples(self._run, iteration, task.digest, temperature)
+        for record in found.values():
+            self._progress.sampled(task, record, replayed=True)
+        missing = tuple(index for index in range(self._plan.samples) if index not in found)
+        request = Request(
+            task=task,
+            demonstrations=demonstrations,
+            temperature=temperature,
+            indices=missing,
+            seed=self._plan.seed * 1_000_003 + iteration,
+            sizes={
+                item.digest: self._sizes[item.digest]
+                for item in (task, *(d.task for d in demonstrations))
+            },
+        )
+        fresh: list[SampleRecord] = []
+
+        def commit() -> None:
+            self._journal.record_samples(
+                self._run, iteration, task.digest, temperature, fresh, judge=self._judge
+            )
+            found.update((record.answer.index, record) for record in fresh)
+            fresh.clear()
+
+        try:
+            if missing:
+                async for answer, verdict in self._system.sample(request):
+                    record = SampleRecord(answer=answer, verdict=verdict)
+                    fresh.append(record)
+                    self._progress.sampled(task, record, replayed=False)
+                    if len(fresh) >= _COMMIT:
+                        commit()
+        finally:
+            if fresh:  # also when interrupted: what was sampled is kept
+                commit()
+        return Batch(temperature, tuple(found[index] for index in sorted(found)))
+
+    def _recall_verdicts(self, task: Task) -> None:
+        """Hand known verdicts on programs of this task to the system, once per task."""
+        if task.digest in self._known:
+            return
+        self._known.add(task.digest)
+        for program, verdict in self._journal.verdicts(task.digest, self._judge).items():
+            self._system.remember(task, program, verdict)

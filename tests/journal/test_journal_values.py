@@ -1,0 +1,167 @@
+"""Facts about the hashes; and the small values that the other tests of the journal record."""
+
+import json
+import math
+from collections.abc import Sequence
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hardwon.journal import (
+    SampleRecord,
+    experience_digest,
+    verdict_digest,
+)
+from hardwon.journal.content import read_task, read_verdict, task_content, to_json, verdict_content
+from hardwon.records import (
+    NO_PROGRAM,
+    Answer,
+    Diagnostic,
+    Experience,
+    FunctionSpec,
+    OutputSpec,
+    Stage,
+    Task,
+    TensorSpec,
+    Usage,
+    Verdict,
+    digest_of,
+    program_digest,
+)
+
+JUDGE = digest_of({"seeds": 2})
+CORRECT = Verdict(
+    correct=True,
+    stage=None,
+    affine=True,
+    functional=True,
+    normal_form="n" * 64,
+    code_lines=2,
+    seconds=0.25,
+)
+WRONG = Verdict(
+    correct=False,
+    stage=Stage.TYPES,
+    affine=True,
+    functional=None,
+    errors=(Diagnostic(stage=Stage.TYPES, line=1, message="expected fp32, got é"),),
+    seconds=0.5,
+)
+GAVE_UP = Verdict(correct=False, stage=Stage.PARSE, affine=None, functional=None)
+
+# Every character, lone surrogates and NUL among them: models write such things.
+any_text = st.text(st.characters(codec=None, exclude_categories=())) | st.builds(
+    "escaped:{}".format, st.text()
+)
+counts = st.integers(0, 2**31 - 1)
+verdicts = st.builds(
+    Verdict,
+    correct=st.booleans(),
+    stage=st.none() | st.sampled_from(Stage),
+    affine=st.none() | st.booleans(),
+    functional=st.none() | st.booleans(),
+    errors=st.lists(
+        st.builds(
+            Diagnostic,
+            stage=st.sampled_from(Stage),
+            line=st.none() | st.integers(1, 99),
+            message=st.text(),
+            rule=st.none() | st.text(),
+        ),
+        max_size=2,
+    ).map(tuple),
+    normal_form=st.none() | st.text(),
+    code_lines=st.none() | counts,
+    seconds=st.floats(0, 1e6),
+)
+usages = st.builds(Usage, input_tokens=counts, output_tokens=counts, steps=counts)
+
+
+def make_task(name: str = "scan/maximum", *, dims: Sequence[str] = ("N", "M")) -> Task:
+    return Task(
+        test_name=name,
+        inputs=(TensorSpec(name="E0", dtype=("fp32",), dims=tuple(dims)),),
+        fns=(
+            FunctionSpec(
+                name="Max",
+                func_name="fn_max",
+                apply="return [torch.maximum(state[0], input[0])]",
+                init=(-math.inf,),
+                input_dtype=("fp32",),
+                output_dtype=("fp32",),
+            ),
+        ),
+        outputs=(
+            OutputSpec(
+                name="E1",
+                dtype=("fp32",),
+                dims=tuple(dims),
+                data_transform=("input_data['E0'].cummax(-1).values",),
+            ),
+        ),
+    )
+
+
+def make_sample(
+    index: int = 0, impl: str | None = "return E0", verdict: Verdict = CORRECT, tokens: int = 7
+) -> SampleRecord:
+    usage = Usage(input_tokens=tokens, output_tokens=2 * tokens, steps=1)
+    return SampleRecord(answer=Answer(index=index, impl=impl, usage=usage), verdict=verdict)
+
+
+def make_experience(task: Task, impl: str = "return E0", *, iteration: int = 0) -> Experience:
+    return Experience(
+        task=task,
+        impl=impl,
+        normal_form="n" * 64,
+        code_lines=2,
+        success_rate=1 / 3,
+        correct=1,
+        samples=3,
+        iteration=iteration,
+    )
+
+
+@given(any_text, any_text)
+def test_programs_share_a_digest_only_if_equal(one: str, other: str) -> None:
+    assert (program_digest(one) == program_digest(other)) == (one == other)
+
+
+def test_the_digest_of_a_program_is_the_sha256_of_its_text() -> None:
+    assert program_digest("abc") == (
+        "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    )
+
+
+def test_no_program_is_not_an_empty_program() -> None:
+    assert program_digest(None) == NO_PROGRAM != program_digest("")
+
+
+@given(verdicts, st.floats(0, 1e6))
+def test_the_time_of_a_verdict_is_not_part_of_its_identity(
+    verdict: Verdict, seconds: float
+) -> None:
+    assert verdict_digest(verdict) == verdict_digest(
+        verdict.model_copy(update={"seconds": seconds})
+    )
+
+
+@given(verdicts)
+def test_a_verdict_survives_storage(verdict: Verdict) -> None:
+    stored = to_json(verdict_content(verdict))
+    assert read_verdict(stored, verdict.seconds) == verdict
+    assert digest_of(json.loads(stored)) == verdict_digest(verdict)
+
+
+def test_a_task_survives_storage_with_its_infinite_initial_state() -> None:
+    task = make_task()
+    stored = to_json(task_content(task))
+    assert read_task(stored) == task
+    assert digest_of(json.loads(stored)) == task.digest
+
+
+def test_an_experience_is_another_if_its_program_is() -> None:
+    task = make_task()
+    assert experience_digest(make_experience(task)) != experience_digest(
+        make_experience(task, "return E0 # so")
+    )
