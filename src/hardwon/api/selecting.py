@@ -1,0 +1,100 @@
+"""From names, groups, files and folders to tasks."""
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+
+from hardwon import bench
+from hardwon.api.errors import UsageError
+from hardwon.ir import TaskFileError, load_task
+from hardwon.records import Task
+
+_SUFFIXES = (".yaml", ".yml")
+
+
+def find_task(name: str) -> Task:
+    """Return the benchmark task of that name, or the task in that file (with its `impl`, if any).
+
+    Raises:
+        UsageError: if there is neither, or the file is not structural IR.
+    """
+    if name in {entry.name for entry in bench.catalog()}:
+        return bench.load(name)
+    path = Path(name)
+    if path.is_file():
+        return _load(path)
+    if path.is_dir() or name in bench.groups():
+        raise UsageError(
+            f"{name}: expected one task, got a {'folder' if path.is_dir() else 'group'}"
+        )
+    raise UsageError(_unknown(name))
+
+
+def select_tasks(selectors: Sequence[str] = ()) -> tuple[Task, ...]:
+    """Return the selected tasks without answers; all of the benchmark if nothing is selected.
+
+    Each selector is a benchmark task, a group of them, a structural IR file, or a folder, which
+    stands for all such files in and below it.
+
+    Raises:
+        UsageError: naming every selector and file that cannot be used.
+    """
+    if not selectors:
+        return tuple(bench.load(entry.name) for entry in bench.catalog())
+    problems: list[str] = []
+    found: dict[str, Task] = {}
+    for selector in selectors:
+        for source, task in _expand(selector, problems):
+            other = found.setdefault(task.test_name, task.question)
+            if other.digest != task.digest:
+                problems.append(
+                    f"{source}: another task is named {task.test_name!r} already;"
+                    " give it a test_name of its own"
+                )
+    if problems:
+        raise UsageError("\n".join(problems))
+    return tuple(found.values())
+
+
+def _expand(selector: str, problems: list[str]) -> list[tuple[str, Task]]:
+    if selector in bench.groups():
+        names = [entry.name for entry in bench.catalog() if entry.group == selector]
+        return [(name, bench.load(name)) for name in names]
+    path = Path(selector)
+    if not path.is_dir():
+        try:
+            return [(selector, find_task(selector))]
+        except UsageError as error:
+            problems.append(str(error))
+            return []
+    files = sorted(file for suffix in _SUFFIXES for file in path.rglob(f"*{suffix}"))
+    if not files:
+        problems.append(
+            f"{selector}: expected structural IR files (*.yaml) in this folder, got none"
+        )
+    tasks: list[tuple[str, Task]] = []
+    for file in files:
+        try:
+            tasks.append((str(file), _load(file)))
+        except UsageError as error:
+            problems.append(str(error))
+    return tasks
+
+
+def _load(path: Path) -> Task:
+    try:
+        return load_task(path)
+    except TaskFileError as error:
+        raise UsageError(str(error)) from error
+
+
+def _unknown(name: str) -> str:
+    known = [*(entry.name for entry in bench.catalog()), *bench.groups()]
+    near = difflib.get_close_matches(name, known, n=3)
+    if name.endswith(_SUFFIXES):
+        return f"{name}: no such file"
+    hint = f"; did you mean {' or '.join(near)}?" if near else ""
+    return (
+        f"{name}: expected a benchmark task or group, a structural IR file or a folder of them"
+        f"{hint} (`hardwon tasks` lists the benchmark)"
+    )

@@ -1,0 +1,93 @@
+"""How results look on a terminal, and as JSON."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from hardwon.api import Summary
+from hardwon.bench import Entry
+from hardwon.records import Task, Verdict
+
+
+def verdict_json(task: Task, verdict: Verdict) -> dict[str, Any]:
+    """Return a verdict as `hardwon check --json` prints it."""
+    return {
+        "task": task.test_name,
+        "correct": verdict.correct,
+        "stage": verdict.stage,
+        "affine": verdict.affine,
+        "functional": verdict.functional,
+        "errors": [
+            error.model_dump(mode="json", include={"stage", "line", "message", "rule"})
+            for error in verdict.errors
+        ],
+        "seconds": round(verdict.seconds, 4),
+    }
+
+
+def print_verdict(console: Console, task: Task, program: str, verdict: Verdict) -> None:
+    """Print a verdict with every error and the line that it is about."""
+    if verdict.correct:
+        console.print(f"[bold green]correct[/bold green]  {escape(task.test_name)}")
+        return
+    console.print(
+        f"[bold red]not correct[/bold red]  {escape(task.test_name)}"
+        f"  (first failed check: {verdict.stage})"
+    )
+    lines = program.splitlines()
+    for error in verdict.errors:
+        place = f"line {error.line}" if error.line else "program"
+        console.print(
+            f"  [bold]{error.stage}[/bold] {place}: {escape(error.message)}",
+            highlight=False,
+            soft_wrap=True,
+        )
+        if error.line and error.line <= len(lines):
+            text = escape(lines[error.line - 1].strip())
+            console.print(f"      [dim]{text}[/dim]", highlight=False, soft_wrap=True)
+    if verdict.functional and not verdict.affine:
+        console.print("  The results are right: only Copies are missing.", highlight=False)
+
+
+def print_task_table(console: Console, entries: Sequence[Entry]) -> None:
+    """Print the benchmark's tasks."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("task")
+    table.add_column("class")
+    table.add_column("copies needed", justify="right")
+    for entry in entries:
+        table.add_row(entry.name, "shape" if entry.shape else "arith", str(entry.reuse))
+    console.print(table)
+    console.print(
+        f"\n{len(entries)} tasks. `hardwon show NAME` prints one,"
+        " `hardwon improve --task NAME` solves it.",
+        highlight=False,
+    )
+
+
+def print_solved(console: Console, summary: Summary, folder: Path) -> None:
+    """Print what a run has won and where it lies."""
+    console.print()
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in ("task", "solved in", "success rate", "samples"):
+        table.add_column(column, justify="left" if column == "task" else "right")
+    for name, task in summary.tasks.items():
+        solved = f"iteration {task.iteration}" if task.solved else "[red]not solved[/red]"
+        rate = "" if task.success_rate is None else f"{task.success_rate:.2f}"
+        table.add_row(escape(name), solved, rate, f"{task.correct} of {task.samples} correct")
+    console.print(table)
+    console.print(
+        f"\n[bold]{summary.solved} of {summary.total} tasks solved[/bold]"
+        f" in {len(summary.iterations)} iterations; {escape(summary.ending)}.",
+        highlight=False,
+    )
+    console.print(
+        f"The library is in {escape(str(folder / 'library'))}:"
+        " structural IR with `impl`, and one pytest file per operator.",
+        highlight=False,
+        soft_wrap=True,
+    )

@@ -1,0 +1,298 @@
+"""Reads the program out of a model's answer. Nothing of the answer is ever executed.
+
+An answer is cut at its fences, and what they hold at its `impl` keys, into blocks that may hold a
+program. The last block with a complete program counts: one that Python can parse, once its
+indentation is repaired, and that returns something.
+"""
+
+import ast
+import json
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from hardwon.ir.answer_text import clean_lines, split_fences
+from hardwon.ir.python_code import CodeError, parse_python
+
+MAX_ANSWER_BYTES = 256 << 10
+"""Longer answers are not read; a program has about 1 KiB."""
+_PARSED_CHARACTERS = 16 * MAX_ANSWER_BYTES
+"""How much may be parsed in all the attempts at one answer."""
+_LEAST_COST = 256
+"""What an attempt costs at least, in characters."""
+_LONGEST_PROGRAM = 300
+"""Lines of a program that is looked for among prose."""
+_LONGEST_RETURN = 20
+"""Lines of its `return` statement."""
+
+_KEY = re.compile(
+    r"""[-{*`_ ]*["']?impl["']?[*`_ ]*:[*`_ ]*
+        (?:[|>][-+\d]*(?:[ ]*\#.*|[*`_ ]*$)?)?[ ]*(?P<inline>.*)""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_OTHER_KEY = re.compile(
+    r"(?:test_name|language|global|inputs|parameters|fns|outputs|constraints) *:(?: |$)"
+)
+_JSON_TEXT = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_STATEMENT = re.compile(
+    r"""\s*(?:[A-Za-z_]\w*(?:\s*,\s*[A-Za-z_]\w*)*[,\s]*=(?!=)
+        |[(\[][\w\s,]+[)\]]\s*=(?!=)
+        |return\b
+        |for\b.*:$
+        |def\b.*\()""",
+    re.VERBOSE,
+)
+"""A line that starts like a statement of a program."""
+_RETURN = re.compile(r"\s*return\b")
+_COMMENT = re.compile(r"\s*#")
+
+
+def extract_impl(answer: str) -> str | None:
+    """Return the program in a model's answer, dedented and without blank lines at its ends.
+
+    If there are blocks of code but none of them is complete, the last one comes back as it is, for
+    the checker to say what is wrong with it. None if the answer holds no program, or more than
+    256 KiB.
+    """
+    if len(answer.encode("utf-8", "surrogatepass")) > MAX_ANSWER_BYTES:
+        return None
+    return _Extraction().program(answer)
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """Lines that start where a program is expected to start."""
+
+    lines: tuple[str, ...]
+    """All that may belong to it."""
+    length: int
+    """How many of the lines do belong to it, if the answer is well indented."""
+
+
+class _Extraction:
+    """The work on one answer, within a bound on what is parsed altogether."""
+
+    def __init__(self) -> None:
+        self.left = _PARSED_CHARACTERS
+
+    def program(self, answer: str) -> str | None:
+        blocks: list[_Block] = []
+        prose: list[tuple[str, ...]] = []
+        for segment in split_fences(clean_lines(answer)):
+            found = list(_keyed_blocks(segment.lines))
+            if segment.fenced and not found:
+                found = [_Block(segment.lines, len(segment.lines))]
+            # Without a line like a statement, it is a shell command, an example of a type, ...
+            found = [block for block in found if any(map(_STATEMENT.match, block.lines))]
+            blocks += found
+            if not found:
+                prose.append(segment.lines)
+        for block in reversed(blocks):
+            if program := self.complete(block):
+                return program
+        if blocks:
+            last = blocks[-1]
+            return _joined(next(_layouts(last.lines[: last.length])))
+        return self.among(prose)
+
+    def complete(self, block: _Block) -> str | None:
+        """Return a block's program if it is complete."""
+        if program := self.whole(block.lines[: block.length]):
+            return program
+        for layout in _layouts(block.lines):
+            if program := self.leading(layout):
+                return program
+        return None
+
+    def whole(self, lines: Sequence[str]) -> str | None:
+        """Return the complete program that lines are, from the first to the last."""
+        for layout in _layouts(lines):
+            tree = self.parse(layout)
+            if isinstance(tree, ast.Module) and (program := _returning(tree, layout)):
+                return program
+        return None
+
+    def leading(self, lines: Sequence[str], least: int = 1) -> str | None:
+        """Return the complete program that lines begin with, whatever comes after it.
+
+        None if there is none of at least `least` lines.
+        """
+        while len(lines) >= least:
+            tree = self.parse(lines)
+            if isinstance(tree, ast.Module):
+                end = _end_of_program(tree)
+                return _returning(tree, lines[:end]) if end and end >= least else None
+            if tree.line is None:
+                return None
+            lines = lines[: min(tree.line, len(lines)) - 1]
+        return None
+
+    def among(self, prose: Sequence[Sequence[str]]) -> str | None:
+        """Return the longest program that stands between lines of prose, the last of equals."""
+        best: str | None = None
+        length = 0
+        for lines in reversed(prose):
+            first = next((index for index, line in enumerate(lines) if _can_start(line)), None)
+            if first is None:
+                continue
+            if program := self.whole(lines[first:]):
+                # Nothing is cut off at its end, so that comments there stay part of it.
+                if len(lines) - first > length:
+                    best, length = program, len(lines) - first
+                continue
+            for start, end in _spans(lines):
+                if end - start <= length or self.left < 0:
+                    continue
+                if program := self.between(lines, start, end):
+                    best, length = program, end - start
+        return best
+
+    def between(self, lines: Sequence[str], start: int, end: int) -> str | None:
+        """Return the program from a line to the `return` right before another, if it is one."""
+        # The lines right above belong to a program that is broken in them: better all of it,
+        # and an error with its line, than a rest that makes no sense.
+        first = start
+        while first and "(" in lines[first - 1] and _STATEMENT.match(lines[first - 1]):
+            first -= 1
+        if first < start:
+            return _joined(next(_layouts(lines[first:end])))
+        for layout in _layouts(lines[start : end + _LONGEST_RETURN]):
+            if program := self.leading(layout, least=end - start):
+                return program
+        return None
+
+    def parse(self, lines: Sequence[str]) -> ast.Module | CodeError:
+        """Parse lines, as long as the bound allows."""
+        code = "\n".join(lines)
+        self.left -= max(len(code), _LEAST_COST)
+        return parse_python(code) if self.left >= 0 else CodeError(None, "too much to parse")
+
+
+def _keyed_blocks(lines: Sequence[str]) -> Iterator[_Block]:
+    """Yield what follows each `impl` key, up to the next key of the format."""
+    keys = [(index, match) for index, line in enumerate(lines) if (match := _key_of(line))]
+    ends = [*(index for index, _ in keys[1:]), len(lines)]
+    for (index, match), end in zip(keys, ends, strict=False):
+        indent = _indent(lines[index])
+        body = list(lines[index + 1 : end])
+        for number, line in enumerate(body):
+            if _indent(line) <= indent and _OTHER_KEY.match(line.lstrip()):
+                del body[number:]
+                break
+        inline = match["inline"]
+        if (quoted := _quoted_lines(inline)) is not None:
+            yield _Block(quoted, len(quoted))
+        elif _STATEMENT.match(inline):
+            yield _Block((inline, *body), 1 + _length_in_yaml(body, indent))
+        else:
+            yield _Block(tuple(body), _length_in_yaml(body, indent))
+
+
+def _can_start(line: str) -> bool:
+    """Whether a program may begin with a line."""
+    return bool(_STATEMENT.match(line) or _COMMENT.match(line))
+
+
+def _spans(lines: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Yield where programs may start and end (exclusive), the last end first, long before short."""
+    starts = [index for index, line in enumerate(lines) if _can_start(line)]
+    returns = [start for start in starts if _RETURN.match(lines[start])]
+    for before, end in reversed(list(zip([-1, *returns], returns, strict=False))):
+        least = max(before + 1, end + 1 - _LONGEST_PROGRAM)
+        for start in starts[bisect_left(starts, least) : bisect_right(starts, end)]:
+            yield start, end + 1
+
+
+def _key_of(line: str) -> re.Match[str] | None:
+    return _KEY.match(line.lstrip())
+
+
+def _quoted_lines(inline: str) -> tuple[str, ...] | None:
+    """Return the lines of a program that is given as a quoted text next to its key."""
+    text = _JSON_TEXT.match(inline)
+    try:
+        return tuple(str(json.loads(text[0], strict=False)).split("\n")) if text else None
+    except ValueError:
+        return None
+
+
+def _length_in_yaml(body: Sequence[str], indent: int) -> int:
+    """Return how many lines YAML counts as the block of a key, or all if none is indented."""
+    is_indented: bool | None = None
+    for number, line in enumerate(body):
+        if not line:
+            continue
+        if is_indented is None:
+            is_indented = _indent(line) > indent
+        elif is_indented and _indent(line) <= indent:
+            return number
+    return len(body)
+
+
+def _layouts(lines: Sequence[str]) -> Iterator[list[str]]:
+    """Yield lines dedented in all ways that an author may have meant, the likeliest first."""
+    code = [number for number, line in enumerate(lines) if line and not _COMMENT.match(line)]
+    if not code:
+        yield [line.lstrip() for line in lines]
+        return
+    margins = [_indent(lines[number]) for number in code]
+    least = min(margins)
+    yield [_dedented(line, least) for line in lines]
+    if margins[0] != least:
+        # The first line is right, some others are too far left.
+        yield [_dedented(line, margins[0]) for line in lines]
+    if len(margins) > 1 and margins[0] != min(margins[1:]):
+        # All but the first line are right.
+        rest = [_dedented(line, min(margins[1:])) for line in lines]
+        rest[code[0]] = lines[code[0]].lstrip()
+        yield rest
+
+
+def _dedented(line: str, margin: int) -> str:
+    return line[min(_indent(line), margin) :]
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip(" "))
+
+
+def _end_of_program(tree: ast.Module) -> int | None:
+    """Return the line of the first `return`, or the last line of the first function."""
+    for kind in (ast.Return, ast.FunctionDef):
+        for statement in tree.body:
+            if isinstance(statement, kind):
+                return statement.end_lineno
+    return None
+
+
+def _returning(tree: ast.Module, lines: Sequence[str]) -> str | None:
+    """Return the program that lines hold, bare or as a function; None if it does not return."""
+    if any(isinstance(statement, ast.Return) for statement in tree.body):
+        return _joined(lines)
+    match [statement for statement in tree.body if isinstance(statement, ast.FunctionDef)]:
+        case [function] if any(isinstance(inner, ast.Return) for inner in function.body):
+            comments = [line for line in lines[: function.lineno - 1] if _COMMENT.match(line)]
+            body = _body_lines(function, lines)
+            return _joined([*comments, *next(_layouts(body))])
+        case _:
+            return None
+
+
+def _body_lines(function: ast.FunctionDef, lines: Sequence[str]) -> list[str]:
+    """Return the lines of a function's body, its docstring left out, its comments kept."""
+    body = function.body
+    if len(body) > 1 and ast.get_docstring(function) is not None:
+        body = body[1:]
+    start = body[0].lineno - 1
+    head = lines[start].encode()[: body[0].col_offset].decode()
+    if head.strip():
+        # A function on one line.
+        return [lines[start][len(head) :], *lines[start + 1 : function.end_lineno]]
+    while not lines[start - 1] or _COMMENT.match(lines[start - 1]):
+        start -= 1
+    return list(lines[start : function.end_lineno])
+
+
+def _joined(lines: Sequence[str]) -> str:
+    return "\n".join(line.rstrip() for line in lines).strip("\n")
