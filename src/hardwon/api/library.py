@@ -10,9 +10,16 @@ from hardwon.ir import dump_task
 from hardwon.languages import get_language
 from hardwon.records import Experience
 
+_PYTEST = """[pytest]
+# Operators of different groups may share a name.
+addopts = --import-mode=importlib
+"""
+
 
 def write_library(folder: Path, memory: Sequence[Experience]) -> None:
     """Write `GROUP/NAME.yaml` and `GROUP/test_NAME.py` for every solved task."""
+    folder.mkdir(exist_ok=True)
+    write_whole(folder / "pytest.ini", _PYTEST)
     for experience in memory:
         task = experience.task
         group = folder / task.group

@@ -1,12 +1,14 @@
 """Parses the Python that task files and answers hold. Nothing is ever executed here."""
 
 import ast
+import re
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from hardwon.ir.problems import shown
 
+_LINE_IN_MESSAGE = re.compile(r" on line \d+| \(detected at line \d+\)")
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
 
 
@@ -27,7 +29,9 @@ def parse_python(code: str) -> ast.Module | CodeError:
             warnings.simplefilter("ignore")
             return ast.parse(code)
     except SyntaxError as error:
-        return CodeError(error.lineno, f"not valid Python: {error.msg}")
+        # Lines are counted within the block there, which would confuse beside the file's line.
+        message = _LINE_IN_MESSAGE.sub("", error.msg)
+        return CodeError(error.lineno, f"not valid Python: {message}")
     except ValueError as error:
         return CodeError(None, f"not valid Python: {error}")
     except (RecursionError, MemoryError):
@@ -78,7 +82,7 @@ def check_expression(code: str) -> CodeError | None:
     if isinstance(tree, CodeError):
         return tree
     if len(tree.body) != 1 or not isinstance(tree.body[0], ast.Expr):
-        return CodeError(None, "expected one Python expression")
+        return CodeError(None, f"expected one Python expression, got {shown(code)}")
     return None
 
 

@@ -8,7 +8,6 @@ the original as a syntax tree.
 
 import ast
 import builtins
-import inspect
 import io
 import itertools
 import json
@@ -22,8 +21,8 @@ import warnings
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
+from importlib.resources import files
 
-from hardwon.languages.step.codegen import runtime
 from hardwon.records import FunctionSpec, OutputSpec, Task, TensorSpec
 
 DEFAULT_SIZES = {"M": 5, "N": 7, "K": 9, "D": 16}
@@ -52,8 +51,9 @@ OPERATORS: dict[type[ast.AST], Callable[[int, int], int]] = {
 """What constraints on sizes may use."""
 ALWAYS_BINDING = (ast.Assign, ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
 
-OUTER_NAMES = frozenset({*vars(runtime), "pytest", "SETTINGS", "SEEDS", "build", *dir(builtins)})
-"""What code in a generated file sees from outside of `build`."""
+_RUNTIME = files("hardwon.languages.step.codegen") / "runtime.py"
+"""Read as text: to import it would load PyTorch, which writing a file does not need."""
+
 LINE_LENGTH = 100
 INDENT = "    "
 
@@ -147,13 +147,22 @@ def _banner(title: str) -> str:
 @cache
 def _runtime_source() -> tuple[str, str, str]:
     """Return the runtime's docstring, imports and definitions."""
-    source = inspect.getsource(runtime)
+    source = _RUNTIME.read_text(encoding="utf-8")
     tree = ast.parse(source)
     lines = source.splitlines()
     imports = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
     first, last = imports[0].lineno - 1, imports[-1].end_lineno
     docstring = ast.get_docstring(tree) or ""
     return docstring, "\n".join(lines[first:last]), "\n".join(lines[last:]).strip()
+
+
+@cache
+def outer_names() -> frozenset[str]:
+    """Return what code in a generated file sees from outside of `build`."""
+    table = symtable.symtable(_RUNTIME.read_text(encoding="utf-8"), "runtime", "exec")
+    defined = {symbol.get_name() for symbol in table.get_symbols() if symbol.is_assigned()}
+    defined |= {symbol.get_name() for symbol in table.get_symbols() if symbol.is_imported()}
+    return frozenset({*defined, "pytest", "SETTINGS", "SEEDS", "build", *dir(builtins)})
 
 
 def _runtime_text() -> str:
@@ -203,7 +212,7 @@ class _Build:
 
     def text(self) -> str:
         """Return the function's source."""
-        head = _call("def build", ["ctx", "input_data", *_defaults(self.setup, OUTER_NAMES)])
+        head = _call("def build", ["ctx", "input_data", *_defaults(self.setup, outer_names())])
         parts = [
             *filter(None, ["\n".join(self._size_lines()), "\n".join(self._setup_lines())]),
             *map(self._function, self.task.fns),
@@ -232,7 +241,7 @@ class _Build:
     def function_names(self) -> dict[str, str]:
         """The Python name of each function: another one where its own would hide something."""
         scope = {"ctx", "input_data", *self.symbols, *map(_value, self.symbols)}
-        hidden = OUTER_NAMES | self.setup.bound | scope
+        hidden = outer_names() | self.setup.bound | scope
         return {
             name: _unused(f"{name}_fn", hidden | self.words) if name in hidden else name
             for name in self.bodies
@@ -243,7 +252,7 @@ class _Build:
         """Every name that the program and the reference see."""
         sizes = {*self.symbols, *map(_value, self.symbols)}
         functions = self.function_names.values()
-        return OUTER_NAMES | self.setup.bound | sizes | {"ctx", "input_data", *functions}
+        return outer_names() | self.setup.bound | sizes | {"ctx", "input_data", *functions}
 
     @cached_property
     def program_name(self) -> str:
