@@ -35,7 +35,63 @@ def indented(text: str, by: int = 2) -> str:
 
 BLOCK = f"impl: |-\n{indented(PROGRAM)}"
 
+REASONED = f"""\
+Let me work through the shapes first.
+
+1. `E0` is a stream of `fp32` with shape `[N, M]`; two primitives need it, so it must be copied:
+
+   ```python
+   E1, E2 = step.Copy().apply(E0)
+   ```
+
+2. **Scaling** keeps the shape. My first idea was
+
+   ```yaml
+   impl: |-
+     E3 = step.Map(fn=fn_scale).apply(E0)
+     return E3, E0
+   ```
+
+   but it consumes `E0` twice (once by `Map`, once by whoever takes the result).
+
+### Final program
+
+```yaml
+{BLOCK}
+```
+
+**Why it works:** every stream is consumed once. For instance, `E2` is only returned, and
+return is not a consumption. The types are:
+
+```
+E1: Stream(fp32, [N, M])
+E3: Stream(fp32, [N, M])
+```
+
+Run it with
+
+```bash
+pytest -q
+```
+"""
+UNFENCED = f"""\
+Looking at the task, the input's used twice: once scaled, and once as it is.
+So: copy, then map.
+
+test_name: demo
+{BLOCK}
+
+Explanation:
+- E1 = a copy of E0 (the affine rule)
+- return E3, E2 hands both back
+
+Let me know if you'd like another version!
+"""
 CORPUS = {
+    # As chatty models write.
+    "reasoning around several blocks": (REASONED, PROGRAM),
+    "explanation without fences": (UNFENCED, PROGRAM),
+    "explanation without fences and key": (UNFENCED.replace("impl: |-", "Program:"), PROGRAM),
     # The asked form, and its small variations.
     "fence and key": (f"```yaml\n{BLOCK}\n```", PROGRAM),
     "fence without a tag": (f"```\n{BLOCK}\n```\n", PROGRAM),
@@ -98,7 +154,14 @@ CORPUS = {
         f"So:\n# Copy first.\n{SHORT}\nOK.",
         f"# Copy first.\n{SHORT}",
     ),
+    "plain program before a word that parses": (f"{PROGRAM}\n\nOK", PROGRAM),
     "comment after a plain program": (f"{SHORT}\n# Done.", f"{SHORT}\n# Done."),
+    "quoted mail": ("\n".join(f"> {line}" for line in BLOCK.split("\n")), PROGRAM),
+    "session of Python's shell": (
+        f">>> E1 = step.Identity().apply(E0)\n>>> {SHORT}",
+        f"E1 = step.Identity().apply(E0)\n{SHORT}",
+    ),
+    "code after the return": (f"```\n{SHORT}\nE2 = E1\n```", SHORT),
     # Several blocks.
     "last of two blocks": (
         f"```yaml\nimpl: |-\n  {SHORT}\n```\nBetter:\n```yaml\n{BLOCK}\n```",
@@ -114,6 +177,14 @@ CORPUS = {
     "question repeated, then the program": (
         "```yaml\nfns:\n  - name: A\n    apply: |\n      return [input[0]]\n```\n"
         f"```\n{PROGRAM}\n```",
+        PROGRAM,
+    ),
+    "example in PyTorch after the program": (
+        f"```yaml\n{BLOCK}\n```\nFor comparison:\n```python\ndef ref(x):\n    return x * 2\n```",
+        PROGRAM,
+    ),
+    "nothing but a function of another name": (
+        f"```python\ndef scale_one(E0):\n{indented(PROGRAM, 4)}\n```",
         PROGRAM,
     ),
     # Thoughts.

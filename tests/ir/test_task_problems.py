@@ -543,6 +543,17 @@ def test_no_depth_breaks_it(deep: str) -> None:
     assert "expected at most 32 levels of nesting, got more" in problem
 
 
+@pytest.mark.usefixtures("_loader")
+def test_an_escaped_surrogate_is_a_problem() -> None:
+    (problem,) = problems_of(edited(("name: S0", r'name: "\ud800"')))
+    assert problem.startswith("demo.yaml:39: ")
+
+
+def test_thousands_of_unknown_keys_are_all_reported() -> None:
+    keys = "".join(f"input{number}: 1\n" for number in range(20_000))
+    assert len(problems_of(edited() + keys)) == 20_000
+
+
 @pytest.mark.parametrize(
     "bomb",
     [

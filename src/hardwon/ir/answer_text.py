@@ -6,6 +6,7 @@ from dataclasses import dataclass
 _THINK_TAG = re.compile(r"<(/?)think(?:ing)?>", re.IGNORECASE)
 _FENCE = re.compile(r"\s*(?P<marks>`{3,}|~{3,})(?P<info>[^`~]*)$")
 _KEY_IN_INFO = re.compile(r"\bimpl\s*:.*", re.IGNORECASE)
+_QUOTE_MARK = re.compile(r"(?: *>)+ ?")
 _CHARACTERS = str.maketrans(
     {
         **dict.fromkeys("\u200b\u200c\u200d\u2060\ufeff\xad"),
@@ -25,9 +26,11 @@ class Segment:
 
 
 def clean_lines(answer: str) -> list[str]:
-    """Return an answer's lines without thoughts, tabs and invisible characters."""
+    """Return an answer's lines without thoughts, quote marks, tabs and invisible characters."""
     text = _without_thoughts(answer).replace("\r\n", "\n").translate(_CHARACTERS)
-    return [line.expandtabs(4).rstrip() for line in text.split("\n")]
+    lines = [line.expandtabs(4).rstrip() for line in text.split("\n")]
+    # No statement begins with the mark, which also is the prompt of Python's shell.
+    return [line[mark.end() :] if (mark := _QUOTE_MARK.match(line)) else line for line in lines]
 
 
 def split_fences(lines: list[str]) -> list[Segment]:

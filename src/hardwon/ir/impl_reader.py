@@ -44,6 +44,7 @@ _STATEMENT = re.compile(
     re.VERBOSE,
 )
 """A line that starts like a statement of a program."""
+_OTHER_FUNCTION = re.compile(r"\s*def\s+(?!(?:program|impl)\b)")
 _RETURN = re.compile(r"\s*return\b")
 _COMMENT = re.compile(r"\s*#")
 
@@ -88,7 +89,8 @@ class _Extraction:
             blocks += found
             if not found:
                 prose.append(segment.lines)
-        for block in reversed(blocks):
+        ranked = sorted(blocks, key=_is_no_aside)
+        for block in reversed(ranked):
             if program := self.complete(block):
                 return program
         if blocks:
@@ -109,7 +111,7 @@ class _Extraction:
         """Return the complete program that lines are, from the first to the last."""
         for layout in _layouts(lines):
             tree = self.parse(layout)
-            if isinstance(tree, ast.Module) and (program := _returning(tree, layout)):
+            if isinstance(tree, ast.Module) and (program := _returning(tree.body, layout)):
                 return program
         return None
 
@@ -121,8 +123,9 @@ class _Extraction:
         while len(lines) >= least:
             tree = self.parse(lines)
             if isinstance(tree, ast.Module):
-                end = _end_of_program(tree)
-                return _returning(tree, lines[:end]) if end and end >= least else None
+                body = _up_to_return(tree.body)
+                end = max((statement.end_lineno or 0 for statement in body), default=0)
+                return _returning(body, lines[:end]) if end >= least else None
             if tree.line is None:
                 return None
             lines = lines[: min(tree.line, len(lines)) - 1]
@@ -167,6 +170,11 @@ class _Extraction:
         code = "\n".join(lines)
         self.left -= max(len(code), _LEAST_COST)
         return parse_python(code) if self.left >= 0 else CodeError(None, "too much to parse")
+
+
+def _is_no_aside(block: _Block) -> bool:
+    """Whether a block has no function of another name, as a comparison with PyTorch would have."""
+    return not any(map(_OTHER_FUNCTION.match, block.lines))
 
 
 def _keyed_blocks(lines: Sequence[str]) -> Iterator[_Block]:
@@ -257,24 +265,23 @@ def _indent(line: str) -> int:
     return len(line) - len(line.lstrip(" "))
 
 
-def _end_of_program(tree: ast.Module) -> int | None:
-    """Return the line of the first `return`, or the last line of the first function."""
+def _up_to_return(body: list[ast.stmt]) -> list[ast.stmt]:
+    """Return the statements up to the first `return` or, without one, the first function."""
     for kind in (ast.Return, ast.FunctionDef):
-        for statement in tree.body:
+        for index, statement in enumerate(body, start=1):
             if isinstance(statement, kind):
-                return statement.end_lineno
-    return None
+                return body[:index]
+    return []
 
 
-def _returning(tree: ast.Module, lines: Sequence[str]) -> str | None:
-    """Return the program that lines hold, bare or as a function; None if it does not return."""
-    if any(isinstance(statement, ast.Return) for statement in tree.body):
+def _returning(body: list[ast.stmt], lines: Sequence[str]) -> str | None:
+    """Return the program that lines hold, bare or as a function; None if no `return` ends it."""
+    if body and isinstance(body[-1], ast.Return):
         return _joined(lines)
-    match [statement for statement in tree.body if isinstance(statement, ast.FunctionDef)]:
+    match [statement for statement in body if isinstance(statement, ast.FunctionDef)]:
         case [function] if any(isinstance(inner, ast.Return) for inner in function.body):
             comments = [line for line in lines[: function.lineno - 1] if _COMMENT.match(line)]
-            body = _body_lines(function, lines)
-            return _joined([*comments, *next(_layouts(body))])
+            return _joined([*comments, *next(_layouts(_body_lines(function, lines)))])
         case _:
             return None
 

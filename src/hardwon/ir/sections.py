@@ -38,6 +38,8 @@ _EXPECTED = {
     "init": "a number or a list of numbers",
     "data_transform": "a list of Python blocks, one per component",
 }
+_MOST_HINTS = 100
+"""Problems after which keys are no longer compared for hints, which is slow."""
 _Check = Callable[[str], CodeError | None]
 
 
@@ -79,7 +81,8 @@ class Section:
         known = (*required, *optional)
         for key, entry in node.entries.items():
             if key not in known:
-                close = difflib.get_close_matches(key[:60], known, 1)
+                is_rare = len(report.problems) < _MOST_HINTS
+                close = difflib.get_close_matches(key[:60], known, 1) if is_rare else []
                 hint = f", did you mean {close[0]!r}?" if close else ";"
                 message = f"unknown key{hint} known keys: {', '.join(known)}"
                 self.report(key, message, entry.line)

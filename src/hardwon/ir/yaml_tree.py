@@ -25,6 +25,8 @@ _NULLS = ("", "~", "null", "Null", "NULL")
 _STANDARD_TAG = re.compile(r"!|tag:yaml\.org,2002:(str|int|float|null|seq|map)")
 _TEXT_TAGS = ("!", "tag:yaml.org,2002:str")
 _FORBIDDEN = re.compile("[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# PyYAML's own parser, unlike libyaml, lets escapes such as "\ud800" pass.
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +169,8 @@ class _Builder:
                     self.stop(line, "expected one YAML document, got a second one here")
             case yaml.ScalarEvent():
                 self.check_tag(event.tag, line)
+                if _SURROGATE.search(event.value):
+                    self.stop(line, "a lone surrogate is no character")
                 plain = not event.style and event.tag not in _TEXT_TAGS
                 cost = 1 + len(event.value) // 64
                 self.spend(cost, line)
@@ -223,13 +227,13 @@ class _Builder:
         if merge is None:
             return frame.entries
         sources = merge.value.items if isinstance(merge.value, ListNode) else (merge.value,)
-        entries = frame.entries
         for node in sources:
             if isinstance(node, MapNode):
-                entries = {**node.entries, **entries}
+                for key, entry in node.entries.items():
+                    frame.entries.setdefault(key, entry)
             else:
                 self.report(merge.line, f"expected mappings to merge, got {described(node)}")
-        return entries
+        return frame.entries
 
     def check_tag(self, tag: str | None, line: int) -> None:
         if tag is not None and not _STANDARD_TAG.fullmatch(tag):

@@ -150,7 +150,13 @@ class Policy:
     """Folding away a dimension of the results."""
     spent_dim: float = 0.5
     """Folding away a dimension that the results do not have."""
-    route: float = 0.0
+    input_as_result: float = -4.0
+    function_in_result: float = 2.0
+    """Per function that it took to make a result."""
+    complete: float = 7.0
+    """Ending with results that took all functions."""
+    function_left_out: float = -2.0
+    """Ending without a function, each."""
 
     def pair(self, producer: str, consumer: str, slot: int) -> float:
         """Return what demonstrations say of one stream feeding one input."""

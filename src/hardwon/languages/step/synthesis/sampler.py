@@ -219,7 +219,7 @@ class _Draft:
             for index, index_score in indices
             for _, family_score in self.families(index)
         ]
-        return self.sampler.policy.route + max(scores) if scores else None
+        return max(scores, default=None)
 
     def families(self, index: Value) -> list[tuple[Family, float]]:
         """Return the ways of filling the branches that an index asks for, scored."""
@@ -266,14 +266,19 @@ class _Draft:
         score = self.usage_score(function)
         if function.name in self.sampler.branches:
             score += self.sampler.policy.branch_alone
+        picked: list[Fit] = []
         slot = 0
         while slot < len(wanted):
-            found = choices(tuple(self.values), wanted[slot:])
+            found = [
+                (self.fit_score(fit, key, slot) + self.again(fit, picked), fit)
+                for fit in choices(tuple(self.values), wanted[slot:])
+            ]
             if not found:
                 return None
-            best = max(found, key=lambda fit: self.fit_score(fit, key, slot))
-            score += self.fit_score(best, key, slot) / len(wanted)
-            slot += best.width
+            best, fit = max(found, key=lambda entry: entry[0])
+            picked.append(fit)
+            score += best / len(wanted)
+            slot += fit.width
         return score
 
     def fold_score(self, key: str, dims: Dims, primitive: str, b: int) -> float:
@@ -355,7 +360,8 @@ class _Draft:
         self.require_sane(components(merge.output), dims)
         result = Route(index, family, arguments, dims).build(self.builder)
         self.consumed[index.ref] += 1
-        self.born(result, keys[merge.name], arguments, [merge, *(fn for fn in branches if fn)])
+        functions = [merge, *(fn for fn in branches if fn)]
+        self.born(result, keys[merge.name], arguments, functions, [index])
 
     def require_sane(self, produced: tuple[Component, ...], dims: Dims) -> None:
         """Turn down results that no task asks for: too many dimensions, or one of them twice."""
@@ -367,14 +373,23 @@ class _Draft:
                 raise CannotAdaptError("a dimension occurs more often than anywhere in the task")
 
     def born(
-        self, ref: Ref, producer: str, arguments: Arguments, functions: Sequence[Function]
+        self,
+        ref: Ref,
+        producer: str,
+        arguments: Arguments,
+        functions: Sequence[Function],
+        others: Sequence[Value] = (),
     ) -> None:
         self.births += 1
         for fit in arguments.fits:
             self.consumed[fit.value.ref] += 1
         for function in dict.fromkeys(functions):
             self.called[function.name] += 1
-        self.values.append(Value(ref, self.builder.types[ref], producer, self.births))
+        made_by = frozenset(function.name for function in functions).union(
+            *(fit.value.functions for fit in arguments.fits), *(v.functions for v in others)
+        )
+        stream = self.builder.types[ref]
+        self.values.append(Value(ref, stream, producer, self.births, made_by))
 
     # Results
 
@@ -397,15 +412,20 @@ class _Draft:
         return rows
 
     def result_score(self, value: Value) -> float:
+        """Return how good a result a value is: made with as many functions as possible."""
+        policy = self.sampler.policy
         if value.birth == 0:
-            return -4.0
-        return self.value_score(value) + (0.0 if self.consumed[value.ref] else 2.0)
+            return policy.input_as_result
+        newest = policy.newest_value if value.birth == self.births else 0.0
+        return policy.function_in_result * len(value.functions) + newest
 
     def finish_score(self, rows: list[list[tuple[Fit, float]]]) -> float:
-        functions = self.sampler.signature.functions
-        unused = sum(self.called[fn.name] == 0 for fn in functions)
-        best = sum(max(score for _, score in row) for row in rows) / len(rows)
-        return best + (3.0 if unused == 0 else -2.0 * unused)
+        """Return how good it is to end here: no function of the task should be left out."""
+        policy = self.sampler.policy
+        best = [max(row, key=lambda entry: entry[1])[0].value for row in rows]
+        used = frozenset[str]().union(*(value.functions for value in best))
+        left_out = len(self.sampler.signature.functions) - len(used)
+        return policy.complete if left_out == 0 else policy.function_left_out * left_out
 
     def finish(self, rows: list[list[tuple[Fit, float]]]) -> Graph:
         """Draw a value for every output and return the program.

@@ -39,6 +39,8 @@ class Value:
     """The key of the function that made it; see `policy`."""
     birth: int
     """The step at which it came to be; inputs are born at 0."""
+    functions: frozenset[str] = frozenset()
+    """The functions that it took to make it."""
 
     @property
     def items(self) -> tuple[Component, ...]:
