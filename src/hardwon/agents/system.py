@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 from hardwon.agents.protocols import Proposer, Request
 from hardwon.judge import Judge
+from hardwon.languages.protocol import TaskError
 from hardwon.records import Answer, Task, Verdict, program_digest
 
 
@@ -31,7 +32,20 @@ class AgenticSystem:
         key = (task.digest, program_digest(impl))
         known = self._verdicts.get(key)
         if known is None:
-            known = asyncio.ensure_future(self._judge.judge(task, impl))
+            known = asyncio.ensure_future(self._judged(task, impl))
             self._verdicts[key] = known
         # Another sample may wait for the same verdict: one that is cancelled must not cancel both.
         return await asyncio.shield(known)
+
+    async def _judged(self, task: Task, impl: str | None) -> Verdict:
+        try:
+            return await self._judge.judge(task, impl)
+        except TaskError as error:
+            raise TaskError(f"{task.test_name}: {error}") from error
+
+    async def close(self) -> None:
+        """Give up judgements that nobody waits for any more, and release the proposer."""
+        for verdict in self._verdicts.values():
+            verdict.cancel()
+        await asyncio.gather(*self._verdicts.values(), return_exceptions=True)
+        await self._proposer.close()

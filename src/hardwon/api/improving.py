@@ -86,16 +86,19 @@ async def improve_async(
     configuration = configuration.validated()
     if not tasks:
         raise UsageError("expected at least one task")
+    _require_own_files(tasks)
     _make_folder(out)
     content = configuration.model_dump(mode="json")
     with Journal.open(out / JOURNAL) as journal:
-        run, resumed = _open_run(journal, content, tasks, out, resume=resume)
+        begun = _begun_run(journal, content, tasks, out, resume=resume)
         async with Judge(workers=workers, seed=_judge_seed(configuration)) as judge:
             sizes = await _sizes(judge, tasks)
+            run = journal.begin_run(content, tasks) if begun is None else begun
             proposer: Proposer = OfflineProposer(workers)
+            system = AgenticSystem(proposer, judge)
             try:
                 sampling = Sampling(
-                    AgenticSystem(proposer, judge),
+                    system,
                     RunJournal(journal, run, _judge_digest(configuration)),
                     SamplingPlan(
                         configuration.samples, configuration.temperatures, configuration.seed
@@ -109,13 +112,15 @@ async def improve_async(
                     granularity=configuration.granularity,
                     seed=configuration.seed,
                 )
+            except TaskError as error:
+                raise UsageError(str(error)) from error
             finally:
-                await proposer.close()
+                await system.close()
         journal.finish_run(run, result.ending)
         summary = summarise(journal, run, result, tasks, content)
     write_library(out / "library", result.memory)
     write_summary(out / "summary.json", summary)
-    return ImproveResult(summary=summary, resumed=resumed)
+    return ImproveResult(summary=summary, resumed=begun is not None)
 
 
 def improve(
@@ -173,22 +178,39 @@ def _make_folder(out: Path) -> None:
         raise UsageError(f"{out}: cannot be used as a run directory ({error.strerror})") from error
 
 
-def _open_run(
+def _require_own_files(tasks: Sequence[Task]) -> None:
+    """Refuse tasks whose solutions would overwrite each other."""
+    names: dict[str, list[str]] = {}
+    for task in tasks:
+        path = f"{task.group}/{task.short_name}"
+        names.setdefault(path.casefold(), []).append(task.test_name)
+    problems = [
+        f"{' and '.join(sharing)}: expected names that differ as file names; give one of them"
+        " another test_name"
+        for sharing in names.values()
+        if len(sharing) > 1
+    ]
+    if problems:
+        raise UsageError("\n".join(problems))
+
+
+def _begun_run(
     journal: Journal,
     content: Mapping[str, Any],
     tasks: Sequence[Task],
     out: Path,
     *,
     resume: bool,
-) -> tuple[int, bool]:
+) -> int | None:
+    """Return the run to go on with; None if a new one is to begin."""
     if not resume and journal.runs():
         raise UsageError(
             f"{out} holds a run already; go on with it by --resume, or choose another --out"
         )
     try:
-        return journal.resume_run(content, tasks), True
+        return journal.resume_run(content, tasks)
     except NoRunError:
-        return journal.begin_run(content, tasks), False
+        return None
     except JournalMismatchError as error:
         raise UsageError(f"{out} holds another run: {error}") from error
 

@@ -39,13 +39,22 @@ def select_tasks(selectors: Sequence[str] = ()) -> tuple[Task, ...]:
     Raises:
         UsageError: naming every selector and file that cannot be used.
     """
+    return tuple(task.question for task in select_documents(selectors))
+
+
+def select_documents(selectors: Sequence[str] = ()) -> tuple[Task, ...]:
+    """Return what `select_tasks` does, with the answers that files hold.
+
+    Raises:
+        UsageError: naming every selector and file that cannot be used.
+    """
     if not selectors:
         return tuple(bench.load(entry.name) for entry in bench.catalog())
     problems: list[str] = []
     found: dict[str, Task] = {}
     for selector in selectors:
         for source, task in _expand(selector, problems):
-            other = found.setdefault(task.test_name, task.question)
+            other = found.setdefault(task.test_name, task)
             if other.digest != task.digest:
                 problems.append(
                     f"{source}: another task is named {task.test_name!r} already;"

@@ -4,24 +4,22 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 
 import hardwon
 from hardwon import api, bench
 from hardwon.agents import ProposerError
+from hardwon.cli.explaining import explain
+from hardwon.cli.inputs import EXIT_INTERRUPTED, EXIT_NOT_CORRECT, fail, read_program
+from hardwon.cli.linting import lint
 from hardwon.cli.progress import LiveProgress, PlainProgress
 from hardwon.cli.views import print_solved, print_task_table, print_verdict, verdict_json
-from hardwon.ir import dump_task, extract_impl
+from hardwon.ir import dump_task
 from hardwon.journal import JournalError
 from hardwon.judge import JudgeError
-
-EXIT_NOT_CORRECT = 1
-EXIT_UNUSABLE = 2
-EXIT_INTERRUPTED = 130
 
 app = typer.Typer(
     name="hardwon",
@@ -35,11 +33,6 @@ app = typer.Typer(
 )
 out = Console()
 err = Console(stderr=True)
-
-
-def _fail(error: Exception) -> NoReturn:
-    err.print(f"[bold red]error:[/bold red] {escape(str(error))}", soft_wrap=True)
-    raise typer.Exit(EXIT_UNUSABLE)
 
 
 def _version(wanted: bool) -> None:
@@ -124,7 +117,7 @@ def improve(
                 progress=display,
             )
     except (api.UsageError, JournalError, JudgeError, ProposerError) as error:
-        _fail(error)
+        fail(error)
     except KeyboardInterrupt:
         err.print(
             "\ninterrupted. What was sampled is kept; to go on, repeat the command with --resume"
@@ -155,38 +148,23 @@ def check(
     Exit code 0 if it is correct, 1 if not, 2 if the input is unusable.
     """
     try:
+        if reference and impl is not None:
+            raise api.UsageError("--impl and --reference both name a program; give one of them")
+        if plain and not reference:
+            raise api.UsageError("--plain is about the benchmark's own program; add --reference")
         found = api.find_task(task)
         if reference:
             program = api.reference_program(found.test_name, copies=not plain)
         else:
-            program = _program(impl, found.impl, task)
+            program = read_program(impl, found.impl, task)
         verdict = api.check(found, program)
     except (api.UsageError, JudgeError) as error:
-        _fail(error)
+        fail(error)
     if as_json:
         sys.stdout.write(json.dumps(verdict_json(found, verdict), indent=2) + "\n")
     else:
         print_verdict(out, found, program, verdict)
     raise typer.Exit(0 if verdict.correct else EXIT_NOT_CORRECT)
-
-
-def _program(impl: str | None, own: str | None, task: str) -> str:
-    if impl is None:
-        if own is None:
-            raise api.UsageError(
-                f"{task} has no impl of its own: give a program by --impl FILE, or --impl - for"
-                " standard input"
-            )
-        return own
-    try:
-        raw = sys.stdin.buffer.read() if impl == "-" else Path(impl).read_bytes()
-        text = raw.decode("utf-8-sig")
-    except OSError as error:
-        raise api.UsageError(f"{impl}: cannot be read ({error.strerror})") from error
-    except UnicodeDecodeError as error:
-        raise api.UsageError(f"{impl}: expected UTF-8 text ({error})") from error
-    found = extract_impl(text)
-    return text if found is None else found
 
 
 @app.command()
@@ -217,8 +195,12 @@ def show(
     try:
         text = dump_task(api.find_task(task))
     except api.UsageError as error:
-        _fail(error)
+        fail(error)
     sys.stdout.write(text if text.endswith("\n") else text + "\n")
+
+
+app.command()(lint)
+app.command()(explain)
 
 
 def main() -> None:

@@ -22,7 +22,7 @@ def verdict_json(task: Task, verdict: Verdict) -> dict[str, Any]:
         "affine": verdict.affine,
         "functional": verdict.functional,
         "errors": [
-            error.model_dump(mode="json", include={"stage", "line", "message", "rule"})
+            error.model_dump(mode="json", include={"stage", "line", "message"})
             for error in verdict.errors
         ],
         "seconds": round(verdict.seconds, 4),
@@ -69,6 +69,10 @@ def print_task_table(console: Console, entries: Sequence[Entry]) -> None:
     )
 
 
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
 def print_solved(console: Console, summary: Summary, folder: Path) -> None:
     """Print what a run has won and where it lies."""
     console.print()
@@ -82,8 +86,9 @@ def print_solved(console: Console, summary: Summary, folder: Path) -> None:
     console.print(table)
     console.print(
         f"\n[bold]{summary.solved} of {summary.total} tasks solved[/bold]"
-        f" in {len(summary.iterations)} iterations; {escape(summary.ending)}.",
+        f" in {_counted(len(summary.iterations), 'iteration')}; {escape(summary.ending)}.",
         highlight=False,
+        soft_wrap=True,
     )
     console.print(
         f"The library is in {escape(str(folder / 'library'))}:"

@@ -2,18 +2,40 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import asdict
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from hardwon.judge.limits import Limits
 from hardwon.judge.verdicts import failed, no_program
 from hardwon.languages.protocol import TaskError
-from hardwon.records import Stage, Task, Verdict
+from hardwon.records import Record, Stage, Task, Verdict
 from hardwon.workers import Child, ChildEndedError
 
 
 class JudgeError(Exception):
     """The judge itself does not work, e.g. because its workers cannot start."""
+
+
+class SettingReport(Record):
+    """One size setting of a task, as the judge uses it."""
+
+    sizes: dict[str, int]
+    seed: int
+    draws: tuple[str, ...]
+    """The kinds of values at which programs are checked; none if the setting is left out."""
+    problems: tuple[str, ...]
+    """Why the setting, a kind of values, or a function at these sizes, is left out."""
+
+
+class ProgramEndedError(Exception):
+    """The confined process that ran a program is gone; the worker is not."""
+
+
+_SLACK = 1.0
+"""Seconds for a worker to see for itself that task code takes too long, before it is ended."""
+_START_SECONDS = 120.0
+"""How long a worker's own code may take."""
 
 
 class _Worker:
@@ -24,46 +46,90 @@ class _Worker:
         self._seed = seed
         self._child = Child("hardwon.judge.worker")
         self._open: dict[str, dict[str, int]] = {}
+        self._hosts: set[str] = set()
+        self._confined: set[str] = set()
+        """Languages whose task code runs in processes of its own, and not in the worker."""
+        self.warnings: tuple[str, ...] = ()
 
     async def _start(self) -> None:
-        request = {
-            "op": "start",
-            "memory_bytes": self._limits.memory_bytes,
-            "file_bytes": self._limits.file_bytes,
-        }
+        request = {"op": "start", "limits": asdict(self._limits)}
         try:
             await self._child.start()
-            await self._child.ask(request, self._limits.prepare_seconds)
+            await self._child.ask(request, _START_SECONDS)
         except (TimeoutError, ChildEndedError, OSError) as error:
             await self.stop()
-            raise JudgeError(f"a judge's worker process could not start: {error}") from error
+            reason = str(error) or f"no answer within {_START_SECONDS:g} s"
+            raise JudgeError(f"a judge's worker process could not start: {reason}") from error
 
     async def open(self, task: Task) -> dict[str, int]:
         """Make the task known to the worker and return its sizes."""
+        if task.digest in self._open:
+            return self._open[task.digest]
+        if self._open:
+            try:
+                return await self._open_here(task)
+            except TaskError as error:
+                if isinstance(error.__cause__, TimeoutError) or task.language in self._confined:
+                    raise
+                await self.stop()  # the code of another task may have broken the worker
+        return await self._open_here(task)
+
+    async def _open_here(self, task: Task) -> dict[str, int]:
         if not self._child.running:
             await self._start()
-        if task.digest not in self._open:
-            request = {"op": "open", "task": task.model_dump(mode="json"), "seed": self._seed}
-            try:
-                reply = await self._child.ask(request, self._limits.prepare_seconds)
-            except TimeoutError as error:
-                await self.stop()
-                raise TaskError(
-                    f"the task's own code ran for more than {self._limits.prepare_seconds:g} s"
-                ) from error
-            except ChildEndedError as error:
-                await self.stop()
-                raise TaskError("the task's own code ended the worker process") from error
+        if task.language not in self._hosts:
+            await self._host(task.language)
+        request = {"op": "open", "task": task.model_dump(mode="json"), "seed": self._seed}
+        try:
+            reply = await self._child.ask(request, self._limits.prepare_seconds + _SLACK)
             if "task_error" in reply:
                 raise TaskError(reply["task_error"])
+            if "host_error" in reply:
+                await self.stop()
+                raise JudgeError(f"task code cannot be run: {reply['host_error']}")
             self._open[task.digest] = reply["sizes"]
+        except TimeoutError as error:
+            await self.stop()
+            raise TaskError(
+                f"the task's own code ran for more than {self._limits.prepare_seconds:g} s"
+            ) from error
+        except (ChildEndedError, KeyError) as error:
+            await self.stop()
+            raise TaskError("the task's own code ended the worker process") from error
         return self._open[task.digest]
 
+    async def _host(self, language: str) -> None:
+        """Have the worker start what runs task code of a language."""
+        try:
+            reply = await self._child.ask({"op": "host", "language": language}, _START_SECONDS)
+            self.warnings = tuple(dict.fromkeys((*self.warnings, *reply["warnings"])))
+            if reply["confined"]:
+                self._confined.add(language)
+        except (TimeoutError, ChildEndedError, KeyError) as error:
+            await self.stop()
+            raise JudgeError("no process that runs task code could be started") from error
+        self._hosts.add(language)
+
+    async def support(self, task: Task) -> list[dict[str, Any]]:
+        """Return what the task makes of the settings; it is open."""
+        reply = await self._child.ask({"op": "support", "key": task.digest}, _START_SECONDS)
+        found: list[dict[str, Any]] = reply["support"]
+        return found
+
     async def judge(self, task: Task, impl: str) -> Verdict:
-        """Judge one answer; the task is open."""
+        """Judge one answer; the task is open.
+
+        Raises:
+            ChildEndedError: if the worker dies over it.
+            TaskError: if the task's own code is at fault.
+        """
         request = {"op": "judge", "key": task.digest, "impl": impl}
         try:
-            reply = await self._child.ask(request, self._limits.seconds)
+            reply = await self._child.ask(request, self._limits.seconds + _SLACK)
+            if "closed" in reply:  # it gave way to other tasks
+                del self._open[task.digest]
+                await self.open(task)
+                reply = await self._child.ask(request, self._limits.seconds + _SLACK)
         except TimeoutError:
             await self.stop()
             return failed(
@@ -71,11 +137,17 @@ class _Worker:
             )
         if "task_error" in reply:
             raise TaskError(reply["task_error"])
-        return Verdict.model_validate(reply["verdict"])
+        if "ended" in reply:
+            raise ProgramEndedError
+        try:
+            return Verdict.model_validate(reply["verdict"])
+        except (KeyError, ValueError) as error:
+            raise ChildEndedError("sent no verdict") from error
 
     async def stop(self) -> None:
         """Kill the process with everything that it started."""
         self._open.clear()
+        self._hosts.clear()
         await self._child.stop()
 
 
@@ -116,6 +188,27 @@ class Judge:
         async with self._locks[home]:
             return await self._workers[home].open(task)
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """The protections against task code that this system does not offer.
+
+        Known as soon as a task has been opened.
+        """
+        return tuple(dict.fromkeys(text for worker in self._workers for text in worker.warnings))
+
+    async def support(self, task: Task) -> tuple[SettingReport, ...]:
+        """Return at which sizes and values programs are checked, and what is left out and why.
+
+        Raises:
+            TaskError: if the task's own code fails, hangs or ends its process.
+            JudgeError: if no worker can be started.
+        """
+        home = self._home(task)
+        async with self._locks[home]:
+            await self._workers[home].open(task)
+            rows = await self._workers[home].support(task)
+        return tuple(SettingReport.model_validate(row) for row in rows)
+
     async def judge(self, task: Task, impl: str | None) -> Verdict:
         """Return the verdict on one answer; whatever the answer does is a verdict.
 
@@ -132,6 +225,8 @@ class Judge:
                 await worker.open(task)
                 try:
                     return await worker.judge(task, impl)
+                except ProgramEndedError:
+                    continue
                 except ChildEndedError:
                     await worker.stop()
         return failed(

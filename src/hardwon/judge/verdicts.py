@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from hardwon.languages import Language, Setting, Simulator
-from hardwon.records import Diagnostic, Stage, Task, Verdict, digest_of
+from hardwon.records import Diagnostic, Stage, StreamType, Task, Verdict, digest_of
 
 _ORDER = list(Stage)
 
@@ -29,6 +29,7 @@ def judge_program(
         functional=functional,
         normal_form=None if reading.normal_form is None else digest_of(reading.normal_form),
         code_lines=reading.code_lines,
+        streams=reading.streams() if errors else (),
     )
 
 
@@ -39,6 +40,7 @@ def _verdict(
     functional: bool | None = None,
     normal_form: str | None = None,
     code_lines: int | None = None,
+    streams: tuple[StreamType, ...] = (),
 ) -> Verdict:
     stage = min((error.stage for error in errors), key=_ORDER.index, default=None)
     return Verdict(
@@ -49,6 +51,7 @@ def _verdict(
         errors=errors,
         normal_form=normal_form,
         code_lines=code_lines,
+        streams=streams,
     )
 
 

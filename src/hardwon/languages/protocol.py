@@ -1,11 +1,11 @@
 """What a language pack must offer. Everything outside a pack sees only these types."""
 
 import random
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
-from hardwon.records import Diagnostic, Experience, Task
+from hardwon.records import Diagnostic, Experience, StreamType, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,12 @@ class Reading:
     """The same text for programs that differ in spelling only; None if it could not be read."""
     code_lines: int | None
     """Lines of code without comments and blank lines."""
+    streams: Callable[[], tuple[StreamType, ...]] = field(default=tuple, compare=False)
+    """Says of what type every stream is, as far as that is known; only asked for if needed."""
+
+
+PLAIN = "plain"
+"""Values as the task says that they are drawn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +47,86 @@ class Setting:
     sizes: Mapping[str, int]
     """Symbol to size, before the task's `global` code has its say."""
     seed: int
+    draws: tuple[str, ...] = (PLAIN,)
+    """Which kinds of values to draw at these sizes; the names are the language pack's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Support:
+    """What a task makes of one setting."""
+
+    setting: Setting
+    sizes: Mapping[str, int]
+    """All symbols' sizes, those bound by `global` included; empty where that fails."""
+    draws: tuple[str, ...]
+    """The kinds of values at which programs are checked."""
+    problems: tuple[str, ...]
+    """Why the setting, or a kind of values, or a function at these sizes, is left out."""
+
+
+class ProcessEndedError(Exception):
+    """A process that runs task code ended, was killed, or sent something that is no reply."""
+
+
+class TaskProcess(Protocol):
+    """A process that runs the code of one task, with limits and without a way out."""
+
+    @property
+    def running(self) -> bool:
+        """Whether it can still be asked."""
+        ...
+
+    def ask(
+        self,
+        request: Mapping[str, Any],
+        data: Sequence[bytes] = (),
+        *,
+        seconds: float,
+        most: int,
+    ) -> tuple[dict[str, Any], list[bytearray]]:
+        """Send one request and wait for the reply, a JSON object and at most `most` bytes.
+
+        Any failure ends the process.
+
+        Raises:
+            TimeoutError: if it takes too long.
+            ProcessEndedError: if the process dies over it.
+        """
+        ...
+
+    def stop(self) -> None:
+        """Kill it, with everything that it started."""
+        ...
+
+
+class Host(Protocol):
+    """Starts processes for task code."""
+
+    @property
+    def seconds(self) -> float:
+        """How long one program may run."""
+        ...
+
+    @property
+    def prepare_seconds(self) -> float:
+        """How long a task's own code may run before the first program does."""
+        ...
+
+    def spawn(self) -> TaskProcess:
+        """Start a process that answers by what `serve_task()` of the pack's `executor` returns.
+
+        Raises:
+            ProcessEndedError: if it cannot be started.
+        """
+        ...
 
 
 class Simulator(Protocol):
-    """Runs programs of one task; lives in a worker process, because task code is executed."""
+    """Runs and checks programs of one task.
+
+    It lives in the judge's own process, which executes no task code: for that it starts processes
+    by its host, one task each, and believes nothing of what they send.
+    """
 
     def sizes(self) -> Mapping[str, int]:
         """Return all symbols' sizes at the default setting, those bound by `global` included.
@@ -57,8 +139,11 @@ class Simulator(Protocol):
     def prepare(self, settings: Sequence[Setting]) -> None:
         """Run the task's own code at these settings once, so that later checks only run programs.
 
+        After `close` or a failed check it makes the simulator ready again.
+
         Raises:
             TaskError: if it fails at the default sizes.
+            ProcessEndedError: if no process can be started.
         """
         ...
 
@@ -69,7 +154,18 @@ class Simulator(Protocol):
 
         Raises:
             TaskError: if the task itself (not the program) is at fault.
+            TimeoutError: if the program runs for too long.
+            MemoryError: if it takes too much memory.
+            ProcessEndedError: if it ends the process that runs it.
         """
+        ...
+
+    def support(self) -> tuple[Support, ...]:
+        """Return what the task makes of the settings that it was prepared for."""
+        ...
+
+    def close(self) -> None:
+        """End the processes that run task code."""
         ...
 
 
@@ -91,6 +187,15 @@ class Language(Protocol):
     @property
     def name(self) -> str:
         """The name under which tasks refer to it."""
+        ...
+
+    @property
+    def executor(self) -> str:
+        """The module that runs task code in confined processes; empty if none is needed.
+
+        Its `serve_task()` returns a function from a request and its data to a JSON-able reply and
+        data. Processes fork from one that has called it once.
+        """
         ...
 
     def check_task(self, task: Task) -> tuple[Finding, ...]:
@@ -116,8 +221,8 @@ class Language(Protocol):
         """Return the size settings and seeds at which programs are checked, the default first."""
         ...
 
-    def simulator(self, task: Task) -> Simulator:
-        """Return a simulator of the task. Only to be called in a worker process."""
+    def simulator(self, task: Task, host: Host) -> Simulator:
+        """Return a simulator of the task. Only to be called in a judge's worker process."""
         ...
 
     def sampler(

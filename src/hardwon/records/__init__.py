@@ -4,17 +4,19 @@ from hardwon.records.answer import NO_PROGRAM, Answer, Usage, program_digest
 from hardwon.records.base import Record, digest_of
 from hardwon.records.experience import Experience
 from hardwon.records.task import FunctionSpec, OutputSpec, Task, TensorSpec
-from hardwon.records.verdict import Diagnostic, Stage, Verdict
+from hardwon.records.verdict import Diagnostic, Difference, Stage, StreamType, Verdict
 
 __all__ = [
     "NO_PROGRAM",
     "Answer",
     "Diagnostic",
+    "Difference",
     "Experience",
     "FunctionSpec",
     "OutputSpec",
     "Record",
     "Stage",
+    "StreamType",
     "Task",
     "TensorSpec",
     "Usage",

@@ -5,7 +5,9 @@ them. That is what lets the learning loop handle tasks of any language.
 """
 
 import re
+from collections.abc import Mapping
 from functools import cached_property
+from typing import Any, Self
 
 from hardwon.records.base import Record, digest_of
 
@@ -91,6 +93,12 @@ class Task(Record):
     def digest(self) -> str:
         """Content hash of the question: everything but the answer."""
         return digest_of(self.model_dump(mode="json", exclude={"impl"}))
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """See `pydantic.BaseModel.model_copy`; the copy's digest is its own."""
+        copy = super().model_copy(update=update, deep=deep)
+        copy.__dict__.pop("digest", None)
+        return copy
 
     @property
     def question(self) -> "Task":

@@ -19,6 +19,24 @@ _KEPT = ("SYSTEMROOT", "TZ")
 """Variables that a child inherits; everything else, keys and tokens above all, stays here."""
 
 
+def import_path() -> list[str]:
+    """Return `sys.path` as a process with another working directory needs it."""
+    return [str(Path(entry).absolute()) for entry in sys.path]
+
+
+def clean_environment(folder: str) -> dict[str, str]:
+    """Return the environment of a child that works in `folder`: no keys, one thread."""
+    return {
+        **{name: os.environ[name] for name in _KEPT if name in os.environ},
+        "PATH": os.defpath,
+        "HOME": folder,
+        "TMPDIR": folder,
+        "LANG": "C.UTF-8",
+        "OMP_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+    }
+
+
 class ChildEndedError(Exception):
     """The child closed its end, was killed, or sent something that is no reply."""
 
@@ -30,6 +48,7 @@ class Child:
         self._module = module
         self._process: asyncio.subprocess.Process | None = None
         self._folder: Path | None = None
+        self._asked = 0
 
     @property
     def running(self) -> bool:
@@ -39,25 +58,16 @@ class Child:
     async def start(self) -> None:
         """Start the process; `ask` waits until it listens."""
         self._folder = Path(tempfile.mkdtemp(prefix="hardwon-"))
-        path = [entry or str(Path.cwd()) for entry in sys.path]
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-I",
             "-c",
-            _START.format(path=path, module=self._module),
+            _START.format(path=import_path(), module=self._module),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
             cwd=self._folder,
-            env={
-                **{name: os.environ[name] for name in _KEPT if name in os.environ},
-                "PATH": os.defpath,
-                "HOME": str(self._folder),
-                "TMPDIR": str(self._folder),
-                "LANG": "C.UTF-8",
-                "OMP_NUM_THREADS": "1",
-                "MKL_NUM_THREADS": "1",
-            },
+            env=clean_environment(str(self._folder)),
             start_new_session=True,
             limit=_LINE_LIMIT,
         )
@@ -72,15 +82,22 @@ class Child:
         process = self._process
         if process is None or process.stdin is None or process.stdout is None:
             raise ChildEndedError("not running")
+        self._asked += 1
         try:
-            process.stdin.write(json.dumps(request).encode() + b"\n")
-            await process.stdin.drain()
-            reply = json.loads(await asyncio.wait_for(process.stdout.readline(), seconds))
-        except (ConnectionError, ValueError) as error:
+            line = json.dumps({"number": self._asked, "request": request}).encode() + b"\n"
+            async with asyncio.timeout(seconds):
+                process.stdin.write(line)
+                await process.stdin.drain()
+                while True:
+                    match json.loads(await process.stdout.readline()):
+                        case {"number": self._asked, "reply": dict(reply)}:
+                            return reply
+                        case {"number": int(number)} if number < self._asked:
+                            continue  # to a request that was cancelled
+                        case _:
+                            raise ChildEndedError("sent no reply")
+        except (ConnectionError, ValueError, RecursionError) as error:
             raise ChildEndedError(str(error)) from error
-        if not isinstance(reply, dict):
-            raise ChildEndedError("sent no reply")
-        return reply
 
     async def stop(self) -> None:
         """Kill the process with everything that it started, and remove its folder."""

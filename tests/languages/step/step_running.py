@@ -31,9 +31,9 @@ def definition_of(machine: StepMachine) -> tuple[Definition, list[TokenStream]]:
     }
     inputs = [
         TokenStream.from_tensors(
-            at_sizes(data.stream.dtype, sizes), tuple(reversed(data.lengths)), data.tensors
+            at_sizes(stream.dtype, sizes), tuple(reversed(data.lengths)), data.tensors
         )
-        for data in machine.inputs
+        for data, (_, stream) in zip(machine.inputs, machine.space.signature.inputs, strict=True)
     ]
     return Definition(units, sizes), inputs
 
@@ -47,9 +47,7 @@ def _unit(machine: StepMachine, spec: FunctionSpec, function: Function) -> Unit:
     )
 
 
-def run_fast(
-    machine: StepMachine, graph: Graph, types: Mapping[Ref, Stream]
-) -> dict[Ref, Tensors]:
+def run_fast(machine: StepMachine, graph: Graph, types: Mapping[Ref, Stream]) -> dict[Ref, Tensors]:
     """Return the contents of every stream of a program."""
     refs = tuple(graph.refs())
     typed = TypedGraph(replace(graph, outputs=refs), types)

@@ -203,7 +203,9 @@ def spellings(draw: Draw, graph: Graph) -> str:
 
 # Programs of the grammar, with or without a meaning
 
-_NAMES = st.sampled_from(["a", "b", "x1", "_t", "E0", "K", "fn_sum", "größe"])
+_NAMES = st.sampled_from(
+    ["a", "b", "_t", "größe", "x", "y", "hot", "flat", "K", "W", "fn_neg", "fn_sum"]
+)
 _COMMENTS = st.lists(
     st.text(st.characters(codec="utf-8", categories=("L", "N", "P", "S", "Zs")), min_size=1).filter(
         lambda text: text == text.strip() and not text.startswith("#")

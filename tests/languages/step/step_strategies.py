@@ -7,13 +7,13 @@ from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from itertools import product as choices
 from math import inf, prod
-from typing import Any, TypeVar
+from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from hardwon.languages.step.checker import infer_types
-from hardwon.languages.step.dims import Dim, integer, parse_dim
+from hardwon.languages.step.dims import Dim, parse_dim
 from hardwon.languages.step.graph import INPUT, Graph, Node, Ref
 from hardwon.languages.step.primitives import (
     PRIMITIVES,
@@ -21,7 +21,6 @@ from hardwon.languages.step.primitives import (
     Bufferize,
     Copy,
     Flatten,
-    Identity,
     Map,
     Merge,
     Partition,
@@ -33,7 +32,6 @@ from hardwon.languages.step.primitives import (
     RuleError,
     Scan,
     Streamify,
-    Zip,
 )
 from hardwon.languages.step.primitives.base import Inputs
 from hardwon.languages.step.signature import Function, Signature, signature_of
@@ -44,6 +42,7 @@ from hardwon.languages.step.types import (
     Multihot,
     Scalar,
     Stream,
+    Tuple,
     components,
     element_dims,
     from_components,
@@ -51,7 +50,6 @@ from hardwon.languages.step.types import (
 )
 from hardwon.records import FunctionSpec, OutputSpec, Task, TensorSpec
 
-T = TypeVar("T")
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 
 SIZES: tuple[Mapping[str, int], ...] = (
@@ -83,10 +81,6 @@ def examples(count: int) -> settings:
 
 
 # Functions
-
-
-def _is_number(item: Component) -> bool:
-    return not _is_multihot(item)
 
 
 def _is_multihot(item: Component) -> bool:
@@ -180,8 +174,9 @@ def function_of(spec: FunctionSpec) -> Function:
     )
 
 
-def _functions(dtype: Dtype, fold: bool) -> list[Function]:
-    return [function_of(spec) for spec in library(dtype) if spec.is_fold == fold]
+@lru_cache(maxsize=1024)
+def _functions(dtype: Dtype, fold: bool) -> tuple[Function, ...]:
+    return tuple(function_of(spec) for spec in library(dtype) if spec.is_fold == fold)
 
 
 # Dimensions
@@ -219,6 +214,18 @@ def is_small(stream: Stream, sizes: Mapping[str, int]) -> bool:
 
 _OUTER = tuple(map(parse_dim, ("M", "N", "K", "2", "1", "2*N", "D", "E", "M*N")))
 _INNER = tuple(map(parse_dim, ("K", "N", "E", "D", "2*M")))
+_BUFFERS = st.lists(st.sampled_from(_INNER), min_size=1, max_size=2).map(
+    lambda dims: Buffer(Scalar(), tuple(dims))
+)
+_INDEX = Multihot(parse_dim("E"))
+_ITEMS = st.one_of(
+    st.just(Scalar()),
+    st.just(Scalar()),
+    _BUFFERS,
+    st.just(_INDEX),
+    st.sampled_from([Buffer(_INDEX, (dim,)) for dim in _INNER]),
+)
+_DTYPES = st.one_of(_ITEMS, _ITEMS, st.builds(lambda *items: Tuple(items), _ITEMS, _ITEMS))
 _ARGUMENT_SIZES = tuple(map(parse_dim, ("2", "M", "K", "1", "N", "D", "M*N", "2*K", "E", "4")))
 
 
@@ -252,14 +259,13 @@ class Builder:
         self.inputs: list[TensorSpec] = []
         self.nodes: list[Node] = []
         self.types: dict[Ref, Stream] = {}
-        index = Multihot(parse_dim("E"))
         shape = self.shape()
-        if draw(st.booleans()):
-            self.add_input(index, shape[-1:])
+        if draw(st.integers(0, 2)):
+            self.add_input(_INDEX, draw(st.sampled_from([shape[-1:], shape[-2:]])))
         for _ in range(draw(st.integers(1, 2))):
-            self.add_input(self.dtype(), draw(st.sampled_from([shape, shape[1:] or shape])))
+            self.add_input(draw(_DTYPES), draw(st.sampled_from([shape, shape[1:] or shape])))
         if draw(st.booleans()):
-            self.add_input(self.dtype(), self.shape())
+            self.add_input(draw(_DTYPES), self.shape())
 
     def shape(self) -> tuple[Dim, ...]:
         rank = self.draw(st.sampled_from([2, 1, 0]))
@@ -268,34 +274,21 @@ class Builder:
             dims.pop()
         return tuple(dims)
 
-    def dtype(self) -> Dtype:
-        inner = st.sampled_from(_INNER)
-        buffer = st.lists(inner, min_size=1, max_size=2).map(
-            lambda dims: Buffer(Scalar(), tuple(dims))
-        )
-        multihot = st.just(Multihot(parse_dim("E")))
-        blocks = st.builds(lambda elem, dim: Buffer(elem, (dim,)), multihot, inner)
-        single = st.one_of(st.just(Scalar()), st.just(Scalar()), buffer, multihot, blocks)
-        pair = st.tuples(single, single)
-        items = self.draw(st.one_of(st.tuples(single), st.tuples(single), pair))
-        return from_components(items)
-
     def add_input(self, dtype: Dtype, shape: tuple[Dim, ...]) -> None:
-        stream = Stream(dtype, shape)
-        while not is_small(stream, self.sizes):
+        while not is_small(Stream(dtype, shape), self.sizes):
             shape = shape[:-1] or (parse_dim("2"),)
-            stream = Stream(Scalar() if shape == stream.shape else dtype, shape)
-        items = components(stream.dtype)
-        low = self.draw(st.integers(0, 1))
-        self.types[Ref(INPUT, len(self.inputs))] = stream
+        items = components(dtype)
+        routes = [_is_multihot(item) for item in items]
+        low, high = self.draw(st.sampled_from([(0, 2), (1, 1), (0, 1), (1, 3)]))
+        self.types[Ref(INPUT, len(self.inputs))] = Stream(dtype, shape)
         self.inputs.append(
             TensorSpec(
                 name=f"E{len(self.inputs)}",
                 dtype=tuple(map(str, items)),
-                dims=tuple(map(str, stream.shape)),
-                data_gen="torch.randn" if any(map(_is_number, items)) else None,
-                min=low if any(map(_is_multihot, items)) else None,
-                max=self.draw(st.integers(low, 2)) if any(map(_is_multihot, items)) else None,
+                dims=tuple(map(str, shape)),
+                data_gen=None if all(routes) else "torch.randn",
+                min=low if any(routes) else None,
+                max=high if any(routes) else None,
             )
         )
 
@@ -318,12 +311,16 @@ class Builder:
         """Yield moves, most of them well-typed."""
         refs = self.refs()
         if primitive.inputs in (Inputs.TUPLE, Inputs.PAIR):
-            argument = (Partition(parse_dim("E")),) if primitive is Partition else (primitive(),)
-            yield from ((argument[0], pair) for pair in choices(refs, refs))
+            made = Partition(parse_dim("E")) if primitive is Partition else primitive()
+            yield from ((made, pair) for pair in choices(refs, refs))
+            return
+        if primitive is Merge:
+            for index, ref in choices(self.indices(), refs):
+                for fn in _functions(self.types[ref].dtype, fold=True):
+                    yield Merge(fn), (*(ref,) * self.sizes["E"], index)
             return
         for ref in refs:
-            for made in self.made(primitive, self.types[ref]):
-                yield made, (ref,)
+            yield from ((made, (ref,)) for made in self.made(primitive, self.types[ref]))
 
     def made(self, primitive: type[Primitive], stream: Stream) -> Iterator[Primitive]:
         """Yield the primitive with the arguments that may fit a stream."""
@@ -337,9 +334,8 @@ class Builder:
         elif primitive is Promote:
             yield from (Promote(b) for b in range(stream.rank + 2))
         elif primitive is Flatten:
-            yield from (
-                Flatten(tuple(range(first, last + 1))) for first in ranks for last in ranks[first - 1 :]
-            )
+            spans = ((first, last) for last in ranks for first in range(1, last + 1))
+            yield from (Flatten(tuple(range(first, last + 1))) for first, last in spans)
         elif primitive is Reshape:
             positions = range(stream.rank + 1)
             several = [(at,) for at in positions] + [(b, a) for b in positions for a in range(b)]
@@ -353,7 +349,8 @@ class Builder:
 
     def grow(self) -> None:
         """Add one random node, or several that route tokens to experts and back."""
-        kind = self.draw(st.sampled_from([*KINDS, Bufferize, Streamify, RepeatRef, "experts"]))
+        seldom = (Bufferize, Streamify, RepeatRef, "experts", "experts")
+        kind = self.draw(st.sampled_from((*KINDS, *seldom)))
         kept = len(self.nodes)
         if kind == "experts":
             self.add_experts()
@@ -362,7 +359,7 @@ class Builder:
         else:
             self.add_one_of(self.moves(kind))
         if len(self.nodes) == kept:  # nothing of the kind fits
-            kinds = [Promote, Repeat, Map, Accum, Scan, Flatten, Bufferize]
+            kinds: list[type[Primitive]] = [Promote, Repeat, Map, Accum, Scan, Flatten, Bufferize]
             possible = [moves for moves in map(self.moves, kinds) if moves]
             self.add_one_of(self.draw(st.sampled_from(possible)))
 
@@ -370,10 +367,10 @@ class Builder:
         return self.add(*self.draw(st.sampled_from(moves))) if moves else ()
 
     def add(self, primitive: Primitive, inputs: tuple[Ref, ...]) -> tuple[Ref, ...]:
-        names = self.draw(st.sampled_from([(), ("x",), ("y", "x"), ("K",), ("E0", "zip"), ("E9",)]))
+        hints = st.sampled_from(["x", None, "K", "zip", "E0", "E9", "__0"])
         comments = self.draw(st.sampled_from([(), (), ("the rows",), ("so that", "it fits")]))
         count = primitive.outputs(self.sizes)
-        names = (*names, None, None)[:count] if len(names) > 0 and count <= 2 else ()
+        names = (self.draw(hints), *[None] * (count - 1)) if self.draw(st.booleans()) else ()
         self.nodes.append(Node(primitive, inputs, count, comments=comments, names=names))
         index = len(self.nodes) - 1
         results = self.nodes[-1].results(index)
@@ -383,29 +380,22 @@ class Builder:
 
     def indices(self) -> list[Ref]:
         """Return the streams that can route tokens to E streams."""
-        wanted = Multihot(parse_dim("E"))
-        return [ref for ref, stream in self.types.items() if stream.dtype == wanted]
+        return [ref for ref, stream in self.types.items() if stream.dtype == _INDEX]
 
     def add_merge(self) -> None:
         """Merge any streams that are alike, which may run out of tokens."""
-        moves = [
-            (fn, ref, index)
-            for index in self.indices()
-            for ref, stream in self.types.items()
-            for fn in _functions(stream.dtype, fold=True)
-        ]
+        moves = self.moves(Merge)
         if not moves:
             return
-        fn, ref, index = self.draw(st.sampled_from(moves))
-        kind = self.types[ref]
+        merge, (first, *_, index) = self.draw(st.sampled_from(moves))
+        kind = self.types[first]
         alike = [
-            other
-            for other, stream in self.types.items()
+            ref
+            for ref, stream in self.types.items()
             if (stream.dtype, stream.shape[:-1]) == (kind.dtype, kind.shape[:-1])
         ]
         parts = [self.draw(st.sampled_from(alike)) for _ in range(self.sizes["E"])]
-        if self.legal((Merge(fn), (*parts, index))):
-            self.add(Merge(fn), (*parts, index))
+        self.add(merge, (*parts, index))
 
     def add_experts(self) -> None:
         """Partition, apply a function to every part, and merge: the common use of both."""
@@ -466,10 +456,10 @@ def _inputs_only(inputs: list[TensorSpec], types: Mapping[Ref, Stream]) -> Signa
 
 
 @st.composite
-def scenes(draw: Draw, min_nodes: int = 1) -> Scene:
+def scenes(draw: Draw) -> Scene:
     """Draw a task and a well-typed program of it, which need not be affine."""
     builder = Builder(draw)
-    for _ in range(draw(st.sampled_from(range(min_nodes, MAX_NODES)))):
+    for _ in range(draw(st.sampled_from(range(1, MAX_NODES)))):
         builder.grow()
     declarable = [
         ref for ref, stream in builder.types.items() if all(map(is_writable, all_dims(stream)))
@@ -526,37 +516,35 @@ def steps(draw: Draw) -> tuple[Scene, Node]:
         builder.grow()
     dtypes = dict.fromkeys((*(stream.dtype for stream in builder.types.values()), Scalar()))
     functions = [function_of(spec) for dtype in dtypes for spec in library(dtype)]
-    if draw(st.integers(0, 3)):
-        node = builder.nodes.pop()
-        for ref in node.results(len(builder.nodes)):
-            del builder.types[ref]
-        refs = st.sampled_from(builder.refs())
-        primitive, inputs = node.primitive, list(node.inputs)
-        if draw(st.booleans()):
+    refs = st.sampled_from(builder.refs())
+    kind = draw(st.sampled_from(KINDS))
+    moves = builder.moves(kind)
+    if moves and draw(st.integers(0, 3)):
+        primitive, inputs = draw(st.sampled_from(moves))
+        if kind.parameters and draw(st.booleans()):
             primitive = _other_argument(draw, primitive, functions)
         else:
             at = draw(st.integers(0, len(inputs) - 1))
             dtype = builder.types[inputs[at]].dtype
             alike = [ref for ref, stream in builder.types.items() if stream.dtype == dtype]
-            inputs[at] = draw(st.one_of(st.sampled_from(alike), refs))
+            other = draw(st.one_of(st.sampled_from(alike), refs))
+            inputs = (*inputs[:at], other, *inputs[at + 1 :])
     else:
-        refs = st.sampled_from(builder.refs())
-        kind = draw(st.sampled_from(KINDS))
         names = [parameter.name for parameter in kind.parameters]
         given: dict[str, Any] = {name: _wild_argument(draw, name, functions) for name in names}
         primitive = kind(**given)
         low, high = _COUNT[kind.inputs]
-        inputs = draw(st.lists(refs, min_size=low, max_size=high))
+        inputs = tuple(draw(st.lists(refs, min_size=low, max_size=high)))
     fn = getattr(primitive, "fn", None)
     scene = builder.scene(builder.graph(()), () if fn is None else (fn,))
-    return scene, Node(primitive, tuple(inputs), primitive.outputs(scene.sizes))
+    return scene, Node(primitive, inputs, primitive.outputs(scene.sizes))
 
 
 @st.composite
 def changes(draw: Draw, scene: Scene) -> Graph:
     """Draw a change of a program: another argument, input, order of inputs, or result."""
     graph = scene.graph
-    functions = [fn for fn in scene.signature.functions]
+    functions = list(scene.signature.functions)
     refs = list(graph.refs())
     if not graph.nodes or draw(st.integers(0, 4)) == 0:
         outputs = list(graph.outputs)

@@ -1,18 +1,18 @@
 """The fast simulator and the type rules against the definition, on random programs."""
 
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 import torch
 from hypothesis import assume, event, given
 from hypothesis import strategies as st
 from step_running import definition_of, machine_of, run_fast
+from step_spelling import spellings
 from step_strategies import Scene, all_dims, examples, is_dynamic, scenes, steps
 
 from hardwon.languages.step.checker import infer_types
 from hardwon.languages.step.graph import Graph, Node, Ref
+from hardwon.languages.step.reading import analyse
 from hardwon.languages.step.semantics.definition import (
     DataError,
     Definition,
@@ -40,7 +40,7 @@ def has_dynamic_dims(stream: Stream) -> bool:
     return any(map(is_dynamic, all_dims(stream)))
 
 
-@examples(200)
+@examples(150)
 @given(scenes(), SEEDS)
 def test_the_fast_simulator_does_what_the_definition_says(scene: Scene, seed: int) -> None:
     machine = machine_of(scene.task, seed)
@@ -55,6 +55,23 @@ def test_the_fast_simulator_does_what_the_definition_says(scene: Scene, seed: in
     assert found.keys() == wanted.keys()
     for ref, stream in wanted.items():
         for fast, defined in zip(found[ref], stream.to_tensors(), strict=True):
+            torch.testing.assert_close(fast, defined, rtol=1e-4, atol=1e-4, equal_nan=True)
+
+
+@examples(60)
+@given(scenes(), SEEDS, st.data())
+def test_a_text_computes_what_the_definition_says_of_its_graph(
+    scene: Scene, seed: int, data: st.DataObject
+) -> None:
+    machine = machine_of(scene.task, seed)
+    definition, inputs = definition_of(machine)
+    streams = run_defined(definition, scene.graph, inputs)
+    assume(streams is not None)
+    assert streams is not None
+    typed = analyse(scene.task, data.draw(spellings(scene.graph)), scene.sizes).typed
+    assert typed is not None
+    for ref, found in zip(scene.graph.outputs, machine.run(typed), strict=True):
+        for fast, defined in zip(found, streams[ref].to_tensors(), strict=True):
             torch.testing.assert_close(fast, defined, rtol=1e-4, atol=1e-4, equal_nan=True)
 
 
@@ -77,7 +94,7 @@ def test_inferred_types_are_those_of_the_data(scene: Scene, seed: int) -> None:
             assert at_sizes(declared.dtype, sizes) == found.dtype
 
 
-@examples(500)
+@examples(300)
 @given(steps(), SEEDS)
 def test_the_checker_accepts_a_step_exactly_if_the_definition_allows_it(
     step: tuple[Scene, Node], seed: int

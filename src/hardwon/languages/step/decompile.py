@@ -47,7 +47,7 @@ def _names(graph: Graph, signature: Signature) -> dict[Ref, str]:
         if ref.node == INPUT:
             continue
         hint = hints.get(ref)
-        if hint is None or hint in taken:
+        if hint is None or hint in taken or hint.startswith("__"):  # `_` and its list element `__0`
             while f"E{counter}" in taken or f"E{counter}" in hints.values():
                 counter += 1
             hint = f"E{counter}"

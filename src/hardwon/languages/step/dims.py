@@ -76,9 +76,9 @@ class Dim:
         over = [symbol for symbol, power in self.powers for _ in range(power)]
         under = [symbol for symbol, power in self.powers for _ in range(-power)]
         if self.coefficient != 1 or not over:
-            over.insert(0, str(self.coefficient))
+            over.insert(0, integer_text(self.coefficient))
         if self.divisor != 1:
-            under.insert(0, str(self.divisor))
+            under.insert(0, integer_text(self.divisor))
         return "*".join(over) + "".join(f"/{factor}" for factor in under)
 
 
@@ -100,6 +100,11 @@ def _multiply(left: Dim, right: Dim, sign: int) -> Dim:
         divisor // common,
         tuple(sorted((symbol, power) for symbol, power in powers.items() if power)),
     )
+
+
+def integer_text(value: int) -> str:
+    """Return an integer in digits, or its magnitude if Python might refuse to write it out."""
+    return str(value) if value.bit_length() <= 128 else f"about 2^{value.bit_length() - 1}"
 
 
 def integer(value: int) -> Dim:

@@ -20,6 +20,11 @@ from hardwon.records import Diagnostic, Stage
 
 MAX_NODES = 4096
 MAX_EVALUATIONS = 50_000
+MAX_ERRORS = 50
+_NAMED_DEPTH = 2
+"""How deep in lists of lists streams are still named after the list."""
+_MAX_CLOSE = 1000
+"""Among how many names the one that an unknown name may stand for is looked for."""
 
 
 class _Unknown:
@@ -43,6 +48,10 @@ class _ProgramTooLargeError(Exception):
     """Unrolling goes on for too long."""
 
 
+class _TooManyErrorsError(Exception):
+    """More errors would help nobody."""
+
+
 @dataclass(frozen=True, slots=True)
 class Elaboration:
     """A graph, and what was wrong on the way there; errors leave out what depends on them."""
@@ -62,6 +71,8 @@ class _Elaborator:
     sizes: Mapping[str, int]
     names: dict[str, _Value] = field(default_factory=dict)
     nodes: list[Node] = field(default_factory=list)
+    named: dict[Ref, str] = field(default_factory=dict)
+    """What the author called the streams, first name first come."""
     errors: list[Diagnostic] = field(default_factory=list)
     evaluations: int = 0
     comments: tuple[str, ...] = ()
@@ -87,8 +98,15 @@ class _Elaborator:
                 " the program has more",
                 stage=Stage.PARSE,
             )
+        except _TooManyErrorsError:
+            pass
         inputs = tuple(name for name, _ in self.signature.inputs)
-        graph = Graph(inputs, tuple(self.nodes), outputs, (*self.comments, *closing), line)
+        nodes = tuple(
+            replace(node, names=names) if any(names) else node
+            for index, node in enumerate(self.nodes)
+            for names in [tuple(map(self.named.get, node.results(index)))]
+        )
+        graph = Graph(inputs, nodes, outputs, (*self.comments, *closing), line)
         return Elaboration(graph, tuple(self.errors))
 
     def error(
@@ -137,16 +155,14 @@ class _Elaborator:
                 for inner, part in zip(targets, parts, strict=True):
                     self.bind(inner, part)
 
-    def remember_name(self, value: _Value, name: str) -> None:
-        """Let streams keep the first name that the author gave them."""
-        if isinstance(value, _Values):
+    def remember_name(self, value: _Value, name: str, depth: int = 0) -> None:
+        """Let streams keep the first name that the author gave them, or their list's."""
+        if isinstance(value, _Values) and depth < _NAMED_DEPTH:
             for at, item in enumerate(value.items):
-                self.remember_name(item, f"{name}_{at}")
+                self.count()
+                self.remember_name(item, f"{name}_{at}", depth + 1)
         elif isinstance(value, Ref) and value.node != INPUT:
-            node = self.nodes[value.node]
-            names = list(node.names) or [None] * node.outputs
-            names[value.port] = names[value.port] or name
-            self.nodes[value.node] = replace(node, names=tuple(names))
+            self.named.setdefault(value, name)
 
     def returned(self, statement: s.Return) -> tuple[Ref, ...]:
         value = self.value(statement.value)
@@ -169,8 +185,10 @@ class _Elaborator:
         # A partial result would be checked against the wrong outputs.
         return tuple(refs) if len(refs) == len(self.signature.outputs) == len(items) else ()
 
-    def count(self) -> None:
-        self.evaluations += 1
+    def count(self, number: int = 1) -> None:
+        if len(self.errors) >= MAX_ERRORS:
+            raise _TooManyErrorsError
+        self.evaluations += number
         if self.evaluations > MAX_EVALUATIONS or len(self.nodes) > MAX_NODES:
             raise _ProgramTooLargeError
 
@@ -214,8 +232,8 @@ class _Elaborator:
                 rule="parameters are no streams",
             )
             return UNKNOWN
-        known = [*self.names, *(fn.name for fn in self.signature.functions)]
-        near = difflib.get_close_matches(name, known, n=1)
+        known = [*(fn.name for fn in self.signature.functions), *self.names]
+        near = difflib.get_close_matches(name, known[:_MAX_CLOSE], n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         self.error(line, f"{name!r} is not defined{hint}", rule="names are bound before use")
         return UNKNOWN
@@ -346,7 +364,7 @@ class _Elaborator:
     def node(
         self, primitive: Primitive, streams: tuple[Ref, ...], count: int, line: int
     ) -> tuple[Ref, ...]:
-        self.count()
+        self.count(count)
         node = Node(primitive, streams, count, line, self.comments)
         self.comments = ()
         self.nodes.append(node)

@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from hardwon.languages.protocol import Finding, Reading, Setting, Simulator, StatementSampler
+from hardwon.languages.inspection import Annotation, TaskLinter
+from hardwon.languages.protocol import Finding, Host, Reading, Setting, Simulator, StatementSampler
+from hardwon.languages.step.annotating import annotate
 from hardwon.languages.step.reading import analyse, with_copies
 from hardwon.languages.step.settings import check_settings
 from hardwon.languages.step.signature import check_task
@@ -18,6 +20,7 @@ class Step:
     """
 
     name: str = "step"
+    executor: str = "hardwon.languages.step.simulator.executor"
 
     def check_task(self, task: Task) -> tuple[Finding, ...]:
         """See `Language.check_task`."""
@@ -35,11 +38,11 @@ class Step:
         """See `Language.settings`."""
         return check_settings(task, seed)
 
-    def simulator(self, task: Task) -> Simulator:
+    def simulator(self, task: Task, host: Host | None = None) -> Simulator:
         """See `Language.simulator`."""
         from hardwon.languages.step.simulator import TaskSimulator  # noqa: PLC0415
 
-        return TaskSimulator(task)
+        return TaskSimulator(task, host)
 
     def sampler(
         self,
@@ -57,6 +60,21 @@ class Step:
         from hardwon.languages.step.codegen import generate_test_file  # noqa: PLC0415
 
         return generate_test_file(task, impl)
+
+    def linter(self, task: Task, sizes: Mapping[str, int]) -> TaskLinter:
+        """See `Lints.linter`."""
+        from hardwon.languages.step.linting import StepLinter  # noqa: PLC0415
+
+        return StepLinter.of(task, sizes)
+
+    @property
+    def prober(self) -> str:
+        """See `Lints.prober`."""
+        return "hardwon.languages.step.linting.probing"
+
+    def annotate(self, task: Task, impl: str, sizes: Mapping[str, int]) -> Annotation:
+        """See `Annotates.annotate`."""
+        return annotate(task, impl, sizes)
 
 
 language = Step()

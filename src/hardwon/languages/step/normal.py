@@ -5,7 +5,7 @@ or chained calls, an explicit Zip or a tuple, which of two equal Copies goes whe
 """
 
 import hashlib
-from functools import cache
+from collections import Counter
 
 from hardwon.languages.step.graph import INPUT, Graph, Node, Ref
 from hardwon.languages.step.primitives import Copy, Zip
@@ -19,12 +19,20 @@ def normal_form(graph: Graph) -> str:
     lacks a Copy is not the same as one that has it.
     """
     plain = _without_copies(graph)
-    flat = _flat_inputs(plain)
+    flat, merged = _flat_inputs(plain)
     lines: list[str] = []
     numbers: dict[int, int] = {}
+    digests: dict[int, str] = {}
 
     def name(ref: Ref) -> str:
-        return f"in{ref.port}" if ref.node == INPUT else f"v{numbers[ref.node]}.{ref.port}"
+        if ref.node == INPUT:
+            return f"in{ref.port}"
+        if ref.node in numbers:
+            return f"v{numbers[ref.node]}.{ref.port}"
+        return f"{digests[ref.node]}.{ref.port}"
+
+    def line(index: int) -> str:
+        return f"{plain.nodes[index].primitive} {' '.join(map(name, flat[index]))}"
 
     def visit(root: int) -> None:
         stack = [root]
@@ -39,17 +47,21 @@ def normal_form(graph: Graph) -> str:
                 stack += reversed(waiting)
                 continue
             numbers[index] = len(numbers)
-            lines.append(f"{plain.nodes[index].primitive} {' '.join(map(name, inputs))}")
+            lines.append(line(index))
             stack.pop()
 
     for ref in plain.outputs:
         if ref.node != INPUT:
             visit(ref.node)
-    returned = ", ".join(map(name, plain.outputs))
-    for index in _unused(plain, set(numbers)):
-        visit(index)
-    excess = sorted(f"{name(ref)} x{count}" for ref, count in _violations(graph, plain).items())
-    return "\n".join([*lines, f"return {returned}", *excess])
+    lines.append(f"return {', '.join(map(name, plain.outputs))}")
+    # What no result depends on has no order to number it by, so each such node is named by what it
+    # computes: which of two equal ones another takes makes no difference.
+    for index, node in enumerate(plain.nodes):
+        if index not in numbers and not isinstance(node.primitive, Copy):
+            digests[index] = hashlib.sha256(line(index).encode()).hexdigest()
+    unused = sorted(f"unused {digests[index]}" for index in digests.keys() - merged)
+    overused = sorted(f"{name(ref)} x{count}" for ref, count in _violations(graph, plain).items())
+    return "\n".join([*lines, *unused, *overused])
 
 
 def _without_copies(graph: Graph) -> Graph:
@@ -65,49 +77,31 @@ def _without_copies(graph: Graph) -> Graph:
     return Graph(graph.inputs, nodes, tuple(source.get(ref, ref) for ref in graph.outputs))
 
 
-def _flat_inputs(graph: Graph) -> list[tuple[Ref, ...]]:
-    """Return every node's inputs; a Zip of Zips is one Zip, since tuples are flat."""
-    uses = graph.uses()
+def _flat_inputs(graph: Graph) -> tuple[list[tuple[Ref, ...]], set[int]]:
+    """Return every node's inputs, and the Zips that have become a part of another one.
+
+    A Zip of Zips is one Zip, since tuples are flat.
+    """
+    uses = Counter(
+        ref for node in graph.nodes if not isinstance(node.primitive, Copy) for ref in node.inputs
+    )
     flat: list[tuple[Ref, ...]] = []
+    merged: set[int] = set()
     for node in graph.nodes:
         inputs: list[Ref] = []
         for ref in node.inputs:
-            inner = (
+            if (
                 isinstance(node.primitive, Zip)
                 and uses[ref] == 1
                 and ref.node != INPUT
                 and isinstance(graph.nodes[ref.node].primitive, Zip)
-            )
-            inputs += flat[ref.node] if inner else (ref,)
+            ):
+                inputs += flat[ref.node]
+                merged.add(ref.node)
+            else:
+                inputs.append(ref)
         flat.append(tuple(inputs))
-    return flat
-
-
-def _unused(graph: Graph, reached: set[int]) -> list[int]:
-    """Return the nodes whose results nobody takes, apart from Copies, in an order without names."""
-
-    @cache
-    def digest(index: int) -> str:
-        node = graph.nodes[index]
-        parts = [str(node.primitive)]
-        for ref in node.inputs:
-            parts.append(f"in{ref.port}" if ref.node == INPUT else f"{digest(ref.node)}.{ref.port}")
-        return hashlib.sha256(" ".join(parts).encode()).hexdigest()
-
-    for index in range(len(graph.nodes)):
-        digest(index)  # in order of definition, so that the recursion stays shallow
-    consumed = {
-        ref.node
-        for node in graph.nodes
-        if not isinstance(node.primitive, Copy)
-        for ref in node.inputs
-    }
-    sinks = [
-        index
-        for index, node in enumerate(graph.nodes)
-        if index not in reached and index not in consumed and not isinstance(node.primitive, Copy)
-    ]
-    return sorted(sinks, key=digest)
+    return flat, merged
 
 
 def _violations(graph: Graph, plain: Graph) -> dict[Ref, int]:

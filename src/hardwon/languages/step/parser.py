@@ -7,6 +7,7 @@ its line. All errors of a program are reported at once.
 import ast
 import difflib
 import io
+import re
 import textwrap
 import tokenize
 import warnings
@@ -20,6 +21,7 @@ from hardwon.records import Diagnostic, Stage
 MAX_CHARACTERS = 64 * 1024
 MAX_DEPTH = 60
 MODULE = "step"
+_BRACKETS = re.compile(r"[()\[\]{}]")
 
 
 class ParseError(Exception):
@@ -66,25 +68,25 @@ def _normalise(text: str) -> str:
     if not text.strip():
         raise _fail(None, "expected a program, got an empty answer")
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\f", " ")
-    text = textwrap.dedent(text.expandtabs(4)).strip("\n")
-    lines = text.split("\n")
+    text = textwrap.dedent(text.expandtabs(4)).rstrip("\n")
+    blank = len(text) - len(text.lstrip("\n"))  # kept, so that lines keep their numbers
+    first, newline, rest = text[blank:].partition("\n")
     # Models often indent everything but the first line, which sat beside the key `impl:`.
-    if len(lines) > 1 and not lines[0].startswith(" ") and not lines[0].rstrip().endswith(":"):
-        rest = textwrap.dedent("\n".join(lines[1:]))
-        if rest != "\n".join(lines[1:]) and not _open_brackets(lines[0]):
-            return f"{lines[0]}\n{rest}"
-    return text
+    if not first.startswith(" ") and not _goes_on(first):
+        rest = textwrap.dedent(rest)
+    return "\n" * blank + first + newline + rest
 
 
-def _open_brackets(line: str) -> bool:
-    code = line.split("#", 1)[0]
-    return sum(map(code.count, "([{")) > sum(map(code.count, ")]}")) or code.rstrip().endswith("\\")
+def _goes_on(line: str) -> bool:
+    """Whether the next line may be indented."""
+    code = line.split("#", 1)[0].rstrip()
+    return sum(map(code.count, "([{")) > sum(map(code.count, ")]}")) or code.endswith((":", "\\"))
 
 
 def _python_tree(text: str) -> ast.Module:
     depth = deepest = 0
-    for character in text:
-        depth += (character in "([{") - (character in ")]}")
+    for bracket in _BRACKETS.findall(text):
+        depth += 1 if bracket in "([{" else -1
         deepest = max(deepest, depth)
     if deepest > MAX_DEPTH:
         raise _fail(None, f"expected at most {MAX_DEPTH} nested brackets, got {deepest}")
@@ -109,6 +111,12 @@ def _python_tree(text: str) -> ast.Module:
 def _comments(text: str) -> dict[int, str]:
     """Return each line's comment, without the `#`."""
     found: dict[int, str] = {}
+    if "'" not in text and '"' not in text:  # then every # starts a comment
+        for number, line in enumerate(text.split("\n"), start=1):
+            _, mark, comment = line.partition("#")
+            if mark:
+                found[number] = comment.lstrip("#").strip()
+        return found
     try:
         for token in tokenize.generate_tokens(io.StringIO(text).readline):
             if token.type == tokenize.COMMENT:
@@ -204,7 +212,7 @@ class _Reader:
     def expression(self, node: ast.expr) -> s.Expression | None:
         self.depth += 1
         try:
-            if self.depth > 4 * MAX_DEPTH:
+            if self.depth > 2 * MAX_DEPTH:  # calls in a chain nest without brackets
                 self.error(node.lineno, "expected an expression that is less deeply nested")
                 return None
             return self._expression(node)
@@ -263,17 +271,21 @@ class _Reader:
         return complete if len(complete) == len(read) else None
 
     def literal_index(self, node: ast.expr) -> int | None:
-        match node:
-            case ast.Constant(value=int(value)) if not isinstance(value, bool):
-                return value if value <= LARGEST else None
-            case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int(value))):
-                return -value
-        self.error(node.lineno, f"expected an integer as an index, got {_called(node)}")
-        return None
+        sign = 1
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+            sign, node = -1, node.operand
+        if not isinstance(node, ast.Constant) or type(node.value) is not int:
+            self.error(node.lineno, f"expected an integer as an index, got {_called(node)}")
+            return None
+        read = self.integer(node.value, node.lineno)
+        return None if read is None else sign * read.value
 
     def comprehension(
         self, element: ast.expr, generators: list[ast.comprehension], line: int
     ) -> s.Comprehension | None:
+        if len(generators) > MAX_DEPTH:
+            self.error(line, f"expected at most {MAX_DEPTH} loops in a comprehension")
+            return None
         loops: list[tuple[s.Target, s.Expression]] = []
         for generator in generators:
             if generator.ifs or generator.is_async:
@@ -414,5 +426,8 @@ def _called(node: ast.AST) -> str:
     if isinstance(node, ast.Attribute):
         return f"attribute access (`.{node.attr}`)"
     if isinstance(node, ast.Constant):
-        return "a string" if isinstance(node.value, str) else f"the constant {node.value!r:.40}"
+        if isinstance(node.value, str):
+            return "a string"
+        # An integer can be too long for Python to write it in digits.
+        return "an integer" if type(node.value) is int else f"the constant {node.value!r:.40}"
     return _CALLED.get(type(node), f"`{type(node).__name__}`")

@@ -2,17 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from hardwon.languages.protocol import Reading
 from hardwon.languages.step.affine import affine_errors, insert_copies
 from hardwon.languages.step.checker import TypedGraph, infer_types
 from hardwon.languages.step.decompile import decompile
 from hardwon.languages.step.elaborate import elaborate
+from hardwon.languages.step.graph import INPUT, Graph, Ref
 from hardwon.languages.step.normal import normal_form
-from hardwon.languages.step.parser import ParseError, parse
+from hardwon.languages.step.parser import MAX_CHARACTERS, ParseError, parse
 from hardwon.languages.step.printer import print_program
 from hardwon.languages.step.signature import signature_of
-from hardwon.records import Diagnostic, Stage, Task
+from hardwon.languages.step.types import Stream, shape_text
+from hardwon.records import Diagnostic, Stage, StreamType, Task
 
 _ORDER = list(Stage)
 
@@ -25,8 +28,31 @@ class Analysis:
     typed: TypedGraph | None
 
 
+class _Latest:
+    """The latest analysis, because a program that is read is usually run next."""
+
+    key: tuple[Task, str, Mapping[str, int]] | None = None
+    analysis: Analysis
+
+    def find(self, task: Task, impl: str, sizes: Mapping[str, int]) -> Analysis | None:
+        if self.key is None or self.key[0] is not task or self.key[1:] != (impl, sizes):
+            return None
+        return self.analysis
+
+
+_latest = _Latest()
+
+
 def analyse(task: Task, impl: str, sizes: Mapping[str, int]) -> Analysis:
     """Parse, elaborate, type-check and count uses; report every error of every stage."""
+    analysis = _latest.find(task, impl, sizes)
+    if analysis is None:
+        analysis = _analyse(task, impl, sizes)
+        _latest.key, _latest.analysis = (task, impl, sizes), analysis
+    return analysis
+
+
+def _analyse(task: Task, impl: str, sizes: Mapping[str, int]) -> Analysis:
     signature = signature_of(task)
     try:
         program = parse(impl)
@@ -44,8 +70,22 @@ def analyse(task: Task, impl: str, sizes: Mapping[str, int]) -> Analysis:
         affine=affine,
         normal_form=normal_form(elaboration.graph) if not elaboration.errors else None,
         code_lines=code_lines(impl),
+        streams=partial(_stream_types, elaboration.graph, typing.types),
     )
     return Analysis(reading, TypedGraph(elaboration.graph, typing.types) if runnable else None)
+
+
+def _stream_types(graph: Graph, types: Mapping[Ref, Stream]) -> tuple[StreamType, ...]:
+    return tuple(
+        StreamType(
+            name=graph.name(ref),
+            line=None if ref.node == INPUT else graph.nodes[ref.node].line or None,
+            dtype=str(types[ref].dtype),
+            shape=shape_text(types[ref].shape),
+        )
+        for ref in graph.refs()
+        if ref in types
+    )
 
 
 def _place(diagnostic: Diagnostic) -> tuple[int, int]:
@@ -60,10 +100,12 @@ def code_lines(impl: str) -> int:
 def with_copies(task: Task, impl: str, sizes: Mapping[str, int]) -> str:
     """Return the program with Copy wherever a stream is consumed more than once.
 
-    A program that is affine already, or that does not type-check, comes back unchanged.
+    A program that is affine already, that does not type-check, or that Copies would make too large
+    to be read, comes back unchanged.
     """
     analysis = analyse(task, impl, sizes)
     if analysis.typed is None or analysis.reading.affine:
         return impl
     graph = insert_copies(analysis.typed.graph)
-    return print_program(decompile(graph, signature_of(task)))
+    text = print_program(decompile(graph, signature_of(task)))
+    return text if len(text) <= MAX_CHARACTERS else impl

@@ -3,30 +3,61 @@
 import ast
 import itertools
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from hardwon.languages.protocol import Setting
+from hardwon.languages.protocol import PLAIN, Setting
 from hardwon.records import Task
 
 DEFAULT_SIZES = {"M": 5, "N": 7, "K": 9, "D": 16}
 """The benchmark's sizes; E has none until a task's `global` binds it."""
 
-_OTHER_SIZES = ({"M": 4, "N": 3, "K": 5, "D": 8}, {"M": 3, "N": 6, "K": 4, "D": 10})
-"""Sizes with other orders and parities than the default ones; the first that fits is used."""
+TIES = "ties"
+"""Few distinct values, a third of them zero; routing vectors alternate between few ones and many.
+"""
+LARGE = "large"
+"""Large magnitudes of both signs; routing vectors with as many ones as there may be."""
+SMALL = "small"
+"""Small magnitudes, so that what is added to them shows."""
+NEGATIVE = "negative"
+"""No positive numbers; routing vectors with as few ones as there may be."""
 
-_DEFAULT_DRAWS = 2
+_OTHER: tuple[tuple[Mapping[str, int], tuple[str, ...]], ...] = (
+    ({"M": 1, "N": 1, "K": 1, "D": 1}, (PLAIN,)),
+    ({"M": 4, "N": 4, "K": 4, "D": 4}, (PLAIN, TIES)),  # what is equal in size is not the same
+    ({"M": 9, "N": 5, "K": 7, "D": 3}, (PLAIN, NEGATIVE)),  # distinct and odd
+    ({"M": 8, "N": 11, "K": 13, "D": 24}, (PLAIN,)),  # all larger than by default
+)
+_DEFAULT_DRAWS = (PLAIN, PLAIN, TIES, LARGE, SMALL, NEGATIVE)
 """One draw of data lets wrong answers to a discrete task pass now and then, two rarely do."""
+_FARTHEST = 4
+"""By how much a size may be raised to fulfil a task's constraints."""
 
 
 def check_settings(task: Task, seed: int) -> tuple[Setting, ...]:
-    """Return the default sizes with several seeds, and other sizes that the task allows."""
-    settings = [Setting({}, seed + draw) for draw in range(_DEFAULT_DRAWS)]
-    for sizes in _OTHER_SIZES:
-        if all(holds(constraint, {**DEFAULT_SIZES, **sizes}) for constraint in task.constraints):
-            settings.append(Setting(sizes, seed + _DEFAULT_DRAWS))
-            break
+    """Return the default sizes with several kinds of values, and other sizes that the task allows.
+
+    Sizes that break one of the task's constraints are raised a little where that helps, and left
+    out where it does not.
+    """
+    settings = [Setting({}, seed, _DEFAULT_DRAWS)]
+    for number, (sizes, draws) in enumerate(_OTHER, start=1):
+        allowed = _allowed(sizes, task.constraints)
+        if allowed is not None:
+            settings.append(Setting(allowed, seed + 100 * number, draws))
     return tuple(settings)
+
+
+def _allowed(sizes: Mapping[str, int], constraints: Sequence[str]) -> Mapping[str, int] | None:
+    """Return the nearest sizes, none smaller, under which all constraints hold."""
+    if all(holds(constraint, sizes) for constraint in constraints):
+        return sizes
+    steps = itertools.product(range(_FARTHEST + 1), repeat=len(sizes))
+    for raised in sorted(steps, key=sum):
+        near = {name: size + by for (name, size), by in zip(sizes.items(), raised, strict=True)}
+        if all(holds(constraint, near) for constraint in constraints):
+            return near
+    return None
 
 
 _BINARY: dict[type[ast.operator], Callable[[int, int], int]] = {

@@ -58,7 +58,7 @@ class Accum(Primitive):
         (stream,) = streams
         require_fold(self.fn, "Accum")
         require_input(self.fn, stream.dtype, "stream")
-        require_rank("Accum(b", self.b, 1, stream.rank, stream)
+        require_rank("Accum(b", self.b, 1, stream.rank, stream, outermost_stays=True)
         return (Stream(self.fn.output, stream.shape[self.b :]),)
 
 
@@ -80,7 +80,7 @@ class Scan(Primitive):
         (stream,) = streams
         require_fold(self.fn, "Scan")
         require_input(self.fn, stream.dtype, "stream")
-        require_rank("Scan(b", self.b, 1, stream.rank, stream)
+        require_rank("Scan(b", self.b, 1, stream.rank, stream, outermost_stays=True)
         return (Stream(self.fn.output, stream.shape),)
 
 

@@ -123,7 +123,9 @@ def require_fold(fn: Function, user: str) -> None:
         )
 
 
-def require_rank(name: str, value: int, low: int, high: int, stream: Stream) -> None:
+def require_rank(
+    name: str, value: int, low: int, high: int, stream: Stream, *, outermost_stays: bool = False
+) -> None:
     """Check that a position, written `name=value`, lies within a stream's dimensions.
 
     Raises:
@@ -135,7 +137,7 @@ def require_rank(name: str, value: int, low: int, high: int, stream: Stream) -> 
         raise RuleError(
             f"{name}={value}) on {stream} of rank {stream.rank}: expected {span}",
             rule="positions lie within the stream's dimensions"
-            + ("; the outermost dimension stays" if (low, high) == (1, stream.rank) else ""),
+            + ("; the outermost dimension stays" if outermost_stays else ""),
         )
 
 

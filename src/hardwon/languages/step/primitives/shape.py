@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from hardwon.languages.step.dims import ONE, Dim, product
+from hardwon.languages.step.dims import ONE, Dim, integer_text, product
 from hardwon.languages.step.primitives.base import (
     ArgumentKind,
     Inputs,
@@ -94,7 +94,9 @@ class Reshape(Primitive):
             return quotient
         known = quotient.symbols <= sizes.keys()
         if not known or quotient.value(sizes) is None:
-            at = f" ({dim.value(sizes)} by {self.S.value(sizes)})" if known else ""
+            numbers = (dim.value(sizes), self.S.value(sizes)) if known else ()
+            texts = [integer_text(number) for number in numbers if number is not None]
+            at = f" ({' by '.join(texts)})" if texts else ""
             raise RuleError(
                 f"Reshape(S={self.S}) needs a dimension that {self.S} divides, got {dim}{at}",
                 rule="Reshape: S divides every dimension in L",
@@ -123,7 +125,7 @@ class Bufferize(Primitive):
                     f"Bufferize needs a stream of fp32, Multihot or Buffer, got {stream}",
                     rule="Bufferize: the element of a Buffer is fp32 or Multihot",
                 )
-        require_rank("Bufferize(a", self.a, 1, stream.rank, stream)
+        require_rank("Bufferize(a", self.a, 1, stream.rank, stream, outermost_stays=True)
         return (Stream(Buffer(elem, dims + stream.shape[: self.a]), stream.shape[self.a :]),)
 
 

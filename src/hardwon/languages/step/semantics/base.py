@@ -1,5 +1,6 @@
 """What the meanings of primitives are written in terms of."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -7,13 +8,21 @@ from typing import Any, Protocol
 import torch
 
 from hardwon.languages.step.signature import Function
-from hardwon.languages.step.types import Stream
 
 Tensors = tuple[torch.Tensor, ...]
 
 
 class RunError(Exception):
     """A program went wrong while it ran; `str()` says what was expected and what came."""
+
+    unsuitable = False
+    """Whether that can be the fault of the sizes: a body or a split that does not fit them."""
+
+
+class UnsuitableSizeError(RunError):
+    """Something does not work at these sizes, which says nothing of others."""
+
+    unsuitable = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,28 +32,36 @@ class Data:
     Every tensor has the stream's dimensions first (outermost first), then those of one element.
     """
 
-    stream: Stream
+    dims: int
+    """How many dimensions the stream has."""
     tensors: Tensors
 
     @property
     def lengths(self) -> tuple[int, ...]:
         """The stream's sizes, outermost first."""
-        return tuple(self.tensors[0].shape[: len(self.stream.shape)])
+        return tuple(self.tensors[0].shape[: self.dims])
 
     def elements(self) -> Tensors:
         """Return the components with all stream dimensions merged into one."""
-        count = len(self.stream.shape)
-        return tuple(
-            tensor.reshape(_volume(tensor.shape[:count]), *tensor.shape[count:])
-            for tensor in self.tensors
-        )
+        if self.dims == 1:
+            return self.tensors
+        batch = math.prod(self.tensors[0].shape[: self.dims])
+        return tuple([tensor.reshape(batch, *tensor.shape[self.dims :]) for tensor in self.tensors])
 
 
-def _volume(lengths: tuple[int, ...]) -> int:
-    result = 1
-    for length in lengths:
-        result *= length
-    return result
+class Shortcut(Protocol):
+    """A fold that is known to be the same as one operation on all its elements.
+
+    `rows` have the axes (outer indices, folded elements, ...), at least one element.
+    """
+
+    def reduce(self, state: Tensors, rows: Tensors) -> Tensors:
+        """Return the last state of every outer index."""
+        ...
+
+    def scan(self, state: Tensors, rows: Tensors) -> Tensors:
+        """Return all states."""
+        ...
 
 
 class Machine(Protocol):
@@ -63,15 +80,19 @@ class Machine(Protocol):
         """Return a fold's initial state, `batch` times."""
         ...
 
+    def shortcut(self, fn: Function) -> Shortcut | None:
+        """Return how to take a fold in one step; None if it has to go element by element."""
+        ...
+
 
 class Semantics(Protocol):
-    """The meaning of one primitive. `results` are the types that the checker has inferred."""
+    """The meaning of one primitive; `results` is how many streams come out."""
 
     def __call__(
         self,
         primitive: Any,
         inputs: tuple[Data, ...],
-        results: tuple[Stream, ...],
+        results: int,
         machine: Machine,
     ) -> tuple[Tensors, ...]:
         """Return the contents of every result stream.

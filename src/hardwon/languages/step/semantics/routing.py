@@ -6,14 +6,13 @@ import torch
 
 from hardwon.languages.step.primitives import Merge, Partition, Primitive
 from hardwon.languages.step.semantics.base import Data, Machine, RunError, Tensors
-from hardwon.languages.step.types import Stream
 
 _CHOSEN = 0.5
 """Entries of a multi-hot vector are 0 or 1; anything above this counts as 1."""
 
 
 def run_copy(
-    primitive: Primitive, inputs: tuple[Data, ...], results: tuple[Stream, ...], machine: Machine
+    primitive: Primitive, inputs: tuple[Data, ...], results: int, machine: Machine
 ) -> tuple[Tensors, ...]:
     """Share the tensors: nothing here writes to them."""
     del primitive, results, machine
@@ -22,7 +21,7 @@ def run_copy(
 
 
 def run_identity(
-    primitive: Primitive, inputs: tuple[Data, ...], results: tuple[Stream, ...], machine: Machine
+    primitive: Primitive, inputs: tuple[Data, ...], results: int, machine: Machine
 ) -> tuple[Tensors, ...]:
     """Pass the tensors on."""
     del primitive, results, machine
@@ -31,24 +30,22 @@ def run_identity(
 
 
 def run_partition(
-    primitive: Partition, inputs: tuple[Data, ...], results: tuple[Stream, ...], machine: Machine
+    primitive: Partition, inputs: tuple[Data, ...], results: int, machine: Machine
 ) -> tuple[Tensors, ...]:
     """Select the tokens of every result stream by a mask."""
     del primitive, machine
     data, index = inputs
     (vectors,) = index.elements()
     chosen = vectors > _CHOSEN
-    routed = len(index.stream.shape)
+    routed = index.dims
     tokens = tuple(
         tensor.reshape(chosen.shape[0], *tensor.shape[routed:]) for tensor in data.tensors
     )
-    return tuple(
-        tuple(tensor[chosen[:, port]] for tensor in tokens) for port in range(len(results))
-    )
+    return tuple(tuple(tensor[chosen[:, port]] for tensor in tokens) for port in range(results))
 
 
 def run_merge(
-    primitive: Merge, inputs: tuple[Data, ...], results: tuple[Stream, ...], machine: Machine
+    primitive: Merge, inputs: tuple[Data, ...], results: int, machine: Machine
 ) -> tuple[Tensors, ...]:
     """Fold the streams one after the other; each hands out its tokens in order."""
     del results
@@ -72,10 +69,10 @@ def run_merge(
         if len(rows) == 0 or inner == 0:
             continue
         tokens = tuple(
-            tensor[: len(rows)].reshape(len(rows) * inner, *tensor.shape[len(part.stream.shape) :])
+            tensor[: len(rows)].reshape(len(rows) * inner, *tensor.shape[part.dims :])
             for tensor in part.tensors
         )
-        before = tuple(tensor[rows].flatten(0, 1) for tensor in state)
+        before = tuple([tensor.index_select(0, rows).flatten(0, 1) for tensor in state])
         after = machine.call(primitive.fn, before, tokens)
         state = tuple(
             old.index_copy(0, rows, new.reshape(len(rows), inner, *new.shape[1:]))

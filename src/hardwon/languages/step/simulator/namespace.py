@@ -1,6 +1,6 @@
-"""The task's own Python: its namespace, random inputs and references.
+"""The task's own Python: its namespace, function bodies and references.
 
-This is the code that has to be executed, so it only ever runs in a judge's worker process.
+This is the code that has to be executed; for judging it only ever runs in confined processes.
 """
 
 import ast
@@ -8,22 +8,20 @@ import contextlib
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from types import CodeType
 from typing import Any
 
 import torch
 
 from hardwon.languages.protocol import TaskError
-from hardwon.languages.step.dims import UnboundSymbolError, parse_dim
 from hardwon.languages.step.settings import DEFAULT_SIZES
 from hardwon.languages.step.signature import Signature, signature_of
-from hardwon.languages.step.types import Component, Multihot, data_shape, element_dims
+from hardwon.languages.step.simulator.draws import Values, draw_all
+from hardwon.languages.step.types import data_shape, element_dims
 from hardwon.languages.step.types import parse_component as read_component
-from hardwon.records import FunctionSpec, Task, TensorSpec
+from hardwon.records import FunctionSpec, Task
 
 _VALUE = "_value"
 
-Inputs = dict[str, torch.Tensor | list[torch.Tensor]]
 Body = Callable[..., Any]
 
 
@@ -89,86 +87,48 @@ def _blame(what: str) -> Iterator[None]:
         raise TaskError(f"{what} failed: {type(error).__name__}: {error}") from error
 
 
-def draw_inputs(space: Namespace, seed: int) -> Inputs:
+def draw_inputs(space: Namespace, seed: int) -> Values:
     """Draw random inputs and parameters, and show them to task code as `input_data`.
 
     Raises:
         TaskError: if a dimension has no size or the data cannot be drawn.
     """
-    generator = torch.Generator().manual_seed(seed)
-    inputs: Inputs = {}
-    for tensor in (*space.task.inputs, *space.task.parameters):
-        with _blame(f"drawing {tensor.name}"):
-            drawn = [
-                _draw(space, tensor, read_component(dtype), generator) for dtype in tensor.dtype
-            ]
-        inputs[tensor.name] = drawn if len(drawn) > 1 else drawn[0]
-    space.globals["input_data"] = inputs
-    return inputs
+    values = draw_all(space.task, space.sizes, seed)
+    space.globals["input_data"] = values
+    return values
 
 
-def _draw(
-    space: Namespace, tensor: TensorSpec, component: Component, generator: torch.Generator
-) -> torch.Tensor:
-    dims = element_dims(component) + tuple(map(parse_dim, tensor.dims))
-    try:
-        shape = data_shape(dims, space.sizes)
-    except UnboundSymbolError as error:
-        raise TaskError(
-            f"{tensor.name}: the symbol {error} has no size; bind it in `global`,"
-            f" e.g. ctx[{error}] = 3"
-        ) from error
-    elem = component if isinstance(component, Multihot) else getattr(component, "elem", None)
-    if isinstance(elem, Multihot):
-        return _multihot(shape, tensor, generator)
-    match tensor.data_gen:
-        case "torch.rand":
-            return torch.rand(shape, generator=generator)
-        case "torch.randn":
-            return torch.randn(shape, generator=generator)
-        case "torch.ones":
-            return torch.ones(shape)
-        case "binary":
-            return (torch.rand(shape, generator=generator) < 0.5).float()
-    raise TaskError(f"{tensor.name}: expected a known data_gen, got {tensor.data_gen!r}")
+def as_dtype(values: Values, dtype: torch.dtype) -> Values:
+    """Return the same values in another precision."""
+    return {
+        name: [item.to(dtype) for item in value] if isinstance(value, list) else value.to(dtype)
+        for name, value in values.items()
+    }
 
 
-def _multihot(
-    shape: tuple[int, ...], tensor: TensorSpec, generator: torch.Generator
-) -> torch.Tensor:
-    low, high, length = tensor.min or 0, tensor.max or 0, shape[-1]
-    if not 0 <= low <= high <= length:
-        raise TaskError(
-            f"{tensor.name}: expected 0 <= min <= max <= {length} ones per vector,"
-            f" got min {low}, max {high}"
-        )
-    count = torch.randint(low, high + 1, shape[:-1], generator=generator)
-    order = torch.rand(shape, generator=generator).argsort(dim=-1).argsort(dim=-1)
-    return (order < count.unsqueeze(-1)).float()
-
-
-def compile_body(fn: FunctionSpec) -> CodeType:
-    """Compile a function body into a module that defines `body(input, state)`.
-
-    The statements are moved as syntax, not as text, so that odd indentation and multi-line strings
-    survive.
+def bind_body(fn: FunctionSpec, space: Namespace) -> Body:
+    """Return a function's body as a callable in the task's namespace.
 
     Raises:
         TaskError: if it is not Python.
     """
     with _blame(f"reading the body of {fn.func_name}"):
-        module = ast.parse("def body(input, state=None): pass")
-        function = module.body[0]
-        assert isinstance(function, ast.FunctionDef)
-        function.body = ast.parse(textwrap.dedent(fn.apply), f"<{fn.func_name}>").body
-        return compile(module, f"<{fn.func_name}>", "exec")
+        statements = ast.parse(textwrap.dedent(fn.apply), f"<{fn.func_name}>").body
+        return define(statements, space.globals, fn.func_name)
 
 
-def bind_body(fn: FunctionSpec, space: Namespace) -> Body:
-    """Return a function's body as a callable in the task's namespace."""
+def define(statements: list[ast.stmt], names: dict[str, Any], name: str) -> Body:
+    """Define `body(input, state)` in a namespace.
+
+    The statements are moved as syntax, not as text, so that odd indentation and multi-line strings
+    survive.
+    """
+    module = ast.parse("def body(input, state=None): pass")
+    function = module.body[0]
+    assert isinstance(function, ast.FunctionDef)
+    function.body = statements
     defined: dict[str, Any] = {}
-    with _blame(f"defining {fn.func_name}"):
-        exec(compile_body(fn), space.globals, defined)
+    exec(compile(ast.fix_missing_locations(module), f"<{name}>", "exec"), names, defined)
     body: Body = defined["body"]
     return body
 
@@ -182,10 +142,7 @@ def run_references(space: Namespace, dtype: torch.dtype) -> list[list[torch.Tens
         TaskError: if a reference fails or returns another shape than its output declares.
     """
     names = dict(space.globals)
-    names["input_data"] = {
-        name: [item.to(dtype) for item in value] if isinstance(value, list) else value.to(dtype)
-        for name, value in space.globals["input_data"].items()
-    }
+    names["input_data"] = as_dtype(space.globals["input_data"], dtype)
     default = torch.get_default_dtype()
     torch.set_default_dtype(dtype)
     try:

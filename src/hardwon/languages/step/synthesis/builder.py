@@ -1,7 +1,7 @@
 """Builds dataflow graphs out of uses: derives the primitives that only move dimensions."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hardwon.languages.step.dims import ONE, Dim, product
 from hardwon.languages.step.graph import INPUT, Graph, Node, Ref
@@ -88,7 +88,7 @@ class Builder:
             return ref if ref.node == INPUT else Ref(order[ref.node], ref.port)
 
         nodes = tuple(
-            Node(node.primitive, tuple(map(moved, node.inputs)), node.outputs)
+            replace(node, inputs=tuple(map(moved, node.inputs)))
             for index, node in enumerate(self.nodes)
             if index in needed
         )

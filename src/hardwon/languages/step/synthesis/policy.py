@@ -139,6 +139,8 @@ class Policy:
     unused_value: float = 1.5
     newest_value: float = 1.0
     used_value: float = -0.7
+    input_beside: float = 1.5
+    """An input as one of several arguments: what was computed often meets what it came from."""
     same_value_again: float = -3.0
     elders_first: float = 0.8
     """A probability: the older of two interchangeable arguments comes first."""

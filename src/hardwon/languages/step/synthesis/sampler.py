@@ -249,11 +249,14 @@ class _Draft:
             score += policy.newest_value
         return score
 
-    def fit_score(self, fit: Fit, key: str, slot: int) -> float:
+    def fit_score(self, fit: Fit, key: str, slot: int, total: int) -> float:
+        """Return how well a value does for a function's input, from `slot` on of `total`."""
         policy = self.sampler.policy
+        beside = fit.width < total and fit.value.birth == 0
         learned = sum(policy.pair(fit.value.producer, key, slot + at) for at in range(fit.width))
         return (
             self.value_score(fit.value)
+            + (policy.input_beside if beside else 0.0)
             + policy.wide_fit * (fit.width - 1)
             + (policy.spread_value if fit.spread else 0.0)
             + learned / fit.width
@@ -270,7 +273,7 @@ class _Draft:
         slot = 0
         while slot < len(wanted):
             found = [
-                (self.fit_score(fit, key, slot) + self.again(fit, picked), fit)
+                (self.fit_score(fit, key, slot, len(wanted)) + self.again(fit, picked), fit)
                 for fit in choices(tuple(self.values), wanted[slot:])
             ]
             if not found:
@@ -297,7 +300,7 @@ class _Draft:
         slot = 0
         while slot < len(wanted):
             options = [
-                (fit, self.fit_score(fit, key, slot) + self.again(fit, picked))
+                (fit, self.fit_score(fit, key, slot, len(wanted)) + self.again(fit, picked))
                 for fit in choices(tuple(self.values), wanted[slot:])
             ]
             if not options:

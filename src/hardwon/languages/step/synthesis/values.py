@@ -7,6 +7,7 @@ never changes them; repeating elements inserts some.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 
 from hardwon.languages.step.dims import Dim
@@ -48,6 +49,7 @@ class Value:
         return components(self.stream.dtype)
 
 
+@lru_cache(maxsize=65536)
 def without_ones(dims: Dims) -> Dims:
     """Return the dimensions that are not the literal 1."""
     return tuple(dim for dim in dims if not dim.is_one)
@@ -83,20 +85,28 @@ class Fit:
 
 def fits(value: Value, wanted: tuple[Component, ...]) -> Iterator[Fit]:
     """Yield the ways in which a value can provide the first of the wanted components."""
-    items = value.items
+    for width, tail, spread in _ways(value.stream, wanted):
+        yield Fit(value, width, tail, spread)
+
+
+@lru_cache(maxsize=65536)
+def _ways(stream: Stream, wanted: tuple[Component, ...]) -> tuple[tuple[int, Dims, bool], ...]:
+    """Return width, tail and spread of every fit of a stream."""
+    items = components(stream.dtype)
     if len(items) > 1:
-        if wanted[: len(items)] == items:
-            yield Fit(value, len(items), without_ones(value.stream.shape), spread=False)
-        return
+        whole = wanted[: len(items)] == items
+        return ((len(items), without_ones(stream.shape), False),) if whole else ()
     (item,), target = items, wanted[0]
     if base(item) != base(target):
-        return
-    full = full_dims(item, value.stream.shape)
+        return ()
+    full = full_dims(item, stream.shape)
     inner = without_ones(buffer_dims(target))
+    ways: list[tuple[int, Dims, bool]] = []
     if full[: len(inner)] == inner:
-        yield Fit(value, 1, full[len(inner) :], spread=False)
+        ways.append((1, full[len(inner) :], False))
     if inner and full != inner and not set(full) & set(inner):
-        yield Fit(value, 1, full, spread=True)
+        ways.append((1, full, True))
+    return tuple(ways)
 
 
 def is_subsequence(part: Dims, whole: Dims) -> bool:
@@ -105,6 +115,7 @@ def is_subsequence(part: Dims, whole: Dims) -> bool:
     return all(dim in remaining for dim in part)
 
 
+@lru_cache(maxsize=65536)
 def supersequences(left: Dims, right: Dims) -> tuple[Dims, ...]:
     """Return the shortest sequences that hold both, in their orders (a bounded number of them)."""
     if is_subsequence(right, left):

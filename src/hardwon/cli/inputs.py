@@ -1,0 +1,46 @@
+"""What commands share: exit codes, reading a program, and saying that the input is unusable."""
+
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from hardwon import api
+from hardwon.ir import extract_impl
+
+EXIT_NOT_CORRECT = 1
+EXIT_UNUSABLE = 2
+EXIT_INTERRUPTED = 130
+
+
+def fail(error: Exception) -> NoReturn:
+    """Print an error that the user can mend, and exit."""
+    Console(stderr=True).print(f"[bold red]error:[/bold red] {escape(str(error))}", soft_wrap=True)
+    raise typer.Exit(EXIT_UNUSABLE)
+
+
+def read_program(impl: str | None, own: str | None, task: str) -> str:
+    """Return the program in a file or on standard input (`-`), or else the task file's own.
+
+    Raises:
+        UsageError: if there is none, or it cannot be read.
+    """
+    if impl is None:
+        if own is None:
+            raise api.UsageError(
+                f"{task} has no impl of its own: give a program by --impl FILE, or --impl - for"
+                " standard input"
+            )
+        return own
+    try:
+        raw = sys.stdin.buffer.read() if impl == "-" else Path(impl).read_bytes()
+        text = raw.decode("utf-8-sig")
+    except OSError as error:
+        raise api.UsageError(f"{impl}: cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise api.UsageError(f"{impl}: expected UTF-8 text ({error})") from error
+    found = extract_impl(text)
+    return text if found is None else found

@@ -1,0 +1,67 @@
+"""Programs on their way to the process that runs them: plain tuples, quick to send and to compare.
+
+What a runner needs of a program is little: no names, no lines, and of the types only how many
+dimensions every stream has.
+"""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from hardwon.languages.step.checker import TypedGraph
+from hardwon.languages.step.dims import Dim
+from hardwon.languages.step.graph import Ref
+from hardwon.languages.step.primitives import PRIMITIVES, Primitive
+from hardwon.languages.step.signature import Function
+from hardwon.languages.step.types import Stream
+
+Place = tuple[int, int]
+"""A stream: the node that it comes from, or INPUT, and the port."""
+WireNode = tuple[str, tuple[Any, ...], tuple[Place, ...], tuple[int, ...]]
+"""Primitive, arguments, inputs, and the number of dimensions of every result."""
+Program = tuple[tuple[WireNode, ...], tuple[Place, ...]]
+"""Nodes and results."""
+
+
+def to_program(typed: TypedGraph) -> Program:
+    """Return what a runner needs of a typed graph."""
+    types: Mapping[Ref, Stream] = typed.types
+    nodes = tuple(
+        (
+            node.primitive.name,
+            tuple([_argument(value) for _, value in node.primitive.arguments()]),
+            tuple([(ref.node, ref.port) for ref in node.inputs]),
+            tuple([len(types[ref].shape) for ref in node.results(index)]),
+        )
+        for index, node in enumerate(typed.graph.nodes)
+    )
+    return nodes, tuple((ref.node, ref.port) for ref in typed.graph.outputs)
+
+
+def _argument(value: object) -> object:
+    match value:
+        case Function(name=name):
+            return name
+        case Dim(coefficient=coefficient, divisor=divisor, powers=powers):
+            return (coefficient, divisor, powers)
+    return value
+
+
+@lru_cache(maxsize=4096)
+def to_primitive(
+    name: str, arguments: tuple[Any, ...], functions: tuple[Function, ...]
+) -> Primitive:
+    """Return the primitive that a wire node names."""
+    kind = PRIMITIVES[name]
+    by_name = {fn.name: fn for fn in functions}
+    values: list[object] = []
+    for parameter, value in zip(kind.parameters, arguments, strict=True):
+        match value:
+            case str():
+                values.append(by_name[value])
+            case (int(), int(), tuple()):
+                values.append(Dim(*value))
+            case _:
+                values.append(value)
+        del parameter
+    return kind(*values)

@@ -1,0 +1,243 @@
+"""Sampling: every wanted sample is asked for once in the life of a run, and recorded."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from hardwon.agents import Request
+from hardwon.journal import Journal, JournalMismatchError, NoRunError, SampleRecord
+from hardwon.learning import Outcome, RunJournal, Sampling, SamplingPlan
+from hardwon.records import Answer, Experience, Task, Verdict, program_digest
+from support import experience, toy_task, verdict
+
+A, B = toy_task("toy/a"), toy_task("toy/b")
+SIZES = {task.digest: {"N": 1} for task in (A, B)}
+PLAN = SamplingPlan(samples=20, temperatures=(0.5, 1.0), seed=3)
+WHOLE = tuple(range(20))
+
+
+class Stopped(Exception):  # noqa: N818
+    """A run that breaks off."""
+
+
+def program(request: Request, index: int) -> str:
+    """Return the sample that a request and an index stand for."""
+    return f"return {request.task.short_name} {request.seed} {request.temperature} {index % 7}"
+
+
+@dataclass
+class Recorded:
+    """A system that tells what it was asked, and breaks off after a number of samples."""
+
+    stop_after: int = 10_000
+    requests: list[Request] = field(default_factory=list)
+    known: list[tuple[str, str]] = field(default_factory=list)
+    sampled: int = 0
+
+    async def sample(self, request: Request) -> AsyncIterator[tuple[Answer, Verdict]]:
+        self.requests.append(request)
+        for index in reversed(request.indices):  # any order will do
+            await asyncio.sleep(0)
+            if self.sampled == self.stop_after:
+                raise Stopped
+            self.sampled += 1
+            impl = program(request, index)
+            yield Answer(index=index, impl=impl), verdict(correct=index % 7 == 0)
+
+    def remember(self, task: Task, program: str, verdict: Verdict) -> None:
+        del verdict
+        self.known.append((task.short_name, program))
+
+    def asked(self) -> dict[tuple[str, float], tuple[int, ...]]:
+        return {(r.task.short_name, r.temperature): r.indices for r in self.requests}
+
+
+@dataclass
+class Heard:
+    """A progress that notes the events."""
+
+    events: list[tuple[object, ...]] = field(default_factory=list)
+
+    def iteration_began(
+        self, index: int, tasks: Sequence[Task], demonstrations: Sequence[Experience]
+    ) -> None:
+        self.events.append(("iteration", index, len(tasks), len(demonstrations)))
+
+    def sampled(self, task: Task, record: SampleRecord, *, replayed: bool) -> None:
+        del record
+        self.events.append(("replayed" if replayed else "sampled", task.short_name))
+
+    def solved(self, experience: Experience) -> None:
+        self.events.append(("solved", experience.task.short_name))
+
+    def count(self, *event: object) -> int:
+        return self.events.count(event)
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Path:
+    return tmp_path / "journal.db"
+
+
+def play(
+    file: Path,
+    system: Recorded,
+    heard: Heard | None = None,
+    use: Callable[[Sampling], object] | None = None,
+    iterations: int = 1,
+) -> list[list[Outcome]]:
+    """Begin or resume a run, and return the outcomes of its iterations."""
+
+    async def run() -> list[list[Outcome]]:
+        with Journal.open(file) as journal:
+            try:
+                number = journal.resume_run({}, [A, B])
+            except NoRunError:
+                number = journal.begin_run({}, [A, B])
+            record = RunJournal(journal, number, "judge")
+            sampling = Sampling(system, record, PLAN, SIZES, heard or Heard())
+            found = [await sampling.sample(index, 0, [A, B], ()) for index in range(iterations)]
+            if use:
+                use(sampling)
+            return found
+
+    return asyncio.run(run())
+
+
+def test_every_task_is_sampled_at_every_temperature(journal: Path) -> None:
+    system = Recorded()
+    (outcomes,) = play(journal, system)
+    assert system.asked() == {
+        (name, temperature): WHOLE for name in "ab" for temperature in PLAN.temperatures
+    }
+    assert [outcome.task for outcome in outcomes] == [A, B]
+    for outcome in outcomes:
+        assert [batch.temperature for batch in outcome.batches] == [0.5, 1.0]
+        for batch in outcome.batches:
+            assert [sample.answer.index for sample in batch.samples] == [*WHOLE]
+            assert batch.correct == 3
+
+
+def test_a_request_says_what_a_proposer_needs_and_no_more(journal: Path) -> None:
+    system = Recorded()
+    play(journal, system, iterations=2)
+    assert {request.seed for request in system.requests} == {3_000_009, 3_000_010}
+    for request in system.requests:
+        assert request.demonstrations == ()
+        assert request.sizes == {request.task.digest: {"N": 1}}
+
+
+def test_all_samples_are_in_the_journal(journal: Path) -> None:
+    ((first, second),) = play(journal, Recorded())
+    with Journal.open(journal) as opened:
+        assert opened.verify() == []
+        for outcome in (first, second):
+            for batch in outcome.batches:
+                found = opened.samples(1, 0, outcome.task.digest, batch.temperature)
+                assert tuple(found.values()) == batch.samples
+        assert [iteration.finished_at is not None for iteration in opened.iterations(1)] == [True]
+
+
+@pytest.mark.parametrize("stop_after", [0, 1, 15, 16, 17, 33, 79])
+def test_a_run_that_broke_off_asks_for_what_is_missing_only(
+    journal: Path, tmp_path: Path, stop_after: int
+) -> None:
+    whole = play(tmp_path / "whole.db", Recorded())
+    with pytest.raises(Stopped):
+        play(journal, Recorded(stop_after))
+    system, heard = Recorded(), Heard()
+    assert play(journal, system, heard) == whole
+    assert system.sampled == 80 - stop_after
+    assert heard.count("replayed", "a") + heard.count("replayed", "b") == stop_after
+    assert heard.count("sampled", "a") + heard.count("sampled", "b") == 80 - stop_after
+
+
+def test_a_finished_iteration_is_played_again_without_a_sample(journal: Path) -> None:
+    whole = play(journal, Recorded(), iterations=2)
+    system = Recorded(stop_after=0)
+    assert play(journal, system, iterations=2) == whole
+    assert system.requests == []
+
+
+def test_a_cancelled_run_keeps_what_it_has_sampled(journal: Path) -> None:
+    class Cancels(Recorded):
+        async def sample(self, request: Request) -> AsyncIterator[tuple[Answer, Verdict]]:
+            async for pair in super().sample(request):
+                if self.sampled == 30:
+                    run.cancel()
+                    await asyncio.sleep(0)
+                yield pair
+
+    run: asyncio.Task[object]
+
+    async def scene() -> None:
+        nonlocal run
+        with Journal.open(journal) as opened:
+            number = opened.begin_run({}, [A, B])
+            record = RunJournal(opened, number, "judge")
+            sampling = Sampling(Cancels(), record, PLAN, SIZES, Heard())
+            run = asyncio.ensure_future(sampling.sample(0, 0, [A, B], ()))
+            with pytest.raises(asyncio.CancelledError):
+                await run
+
+    asyncio.run(scene())
+    with Journal.open(journal) as opened:
+        kept = sum(
+            len(opened.samples(1, 0, task.digest, temperature))
+            for task in (A, B)
+            for temperature in PLAN.temperatures
+        )
+    assert kept >= 30 - 4  # each of the four batches may lose the sample in flight
+    system = Recorded()
+    play(journal, system)
+    assert system.sampled == 80 - kept
+
+
+def test_known_verdicts_are_handed_over_once_per_task(journal: Path) -> None:
+    with pytest.raises(Stopped):
+        play(journal, Recorded(stop_after=7))
+    with Journal.open(journal) as opened:
+        known = {
+            (task.short_name, digest)
+            for task in (A, B)
+            for digest in opened.verdicts(task.digest, "judge")
+        }
+        assert opened.verdicts(A.digest, "another judge") == {}
+    system = Recorded()
+    play(journal, system)
+    assert len(known) > 1
+    assert sorted(system.known) == sorted(known)
+
+
+def test_what_is_remembered_is_recorded_and_told(journal: Path) -> None:
+    solved = experience("toy/a", 0.5).model_copy(
+        update={"task": A, "impl": "return a 3000009 0.5 0"}
+    )
+    heard = Heard()
+    play(journal, Recorded(), heard, lambda sampling: sampling.remember(solved))
+    assert heard.events[0] == ("iteration", 0, 2, 0)
+    assert heard.events[-1] == ("solved", "a")
+    with Journal.open(journal) as opened:
+        assert opened.experiences(1) == [solved]
+        assert opened.verify() == []
+
+
+def test_a_loop_that_goes_another_way_is_noticed(journal: Path) -> None:
+    """The journal holds what was sampled under other circumstances: it must not be used."""
+
+    def turn(sampling: Sampling) -> None:
+        sampling._journal.begin_iteration(1, 0, 1, [], [A, B])
+
+    with pytest.raises(JournalMismatchError, match="stratum"):
+        play(journal, Recorded(), use=turn)
+
+
+def test_equal_programs_share_a_row_in_the_journal(journal: Path) -> None:
+    play(journal, Recorded())
+    with Journal.open(journal) as opened:
+        digests = opened.verdicts(A.digest, "judge")
+    assert len(digests) == 14
+    assert program_digest("return a 3000009 0.5 0") in digests
