@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -247,3 +248,12 @@ def processes_that_know(text: str) -> list[int]:
         if text.encode() in known and state != "Z":
             found.append(int(folder.name))
     return found
+
+
+def are_gone(text: str) -> bool:
+    """Whether no process knows a text, once the kernel has had a moment to end those that do."""
+    for _ in range(1000):
+        if not processes_that_know(text):
+            return True
+        time.sleep(0.01)
+    return False

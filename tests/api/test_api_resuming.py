@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from hardwon.api import Configuration, ImproveResult, UsageError, improve, impro
 from hardwon.ir import dump_task
 from hardwon.journal import Journal, JournalError
 from hardwon.records import Answer, Task
-from support import contents, processes_that_know, summary_of, toy_task, write_tasks
+from support import are_gone, contents, processes_that_know, summary_of, toy_task, write_tasks
 
 pytestmark = pytest.mark.usefixtures("toy")
 
@@ -57,13 +57,13 @@ class Listener:
             self.run.cancel()
 
 
-def interrupt(out: Path, after: int) -> None:
+def interrupt(out: Path, after: int, tasks: Sequence[Task] = TASKS) -> None:
     """Run until a number of samples are there, and cancel it then."""
 
     async def scene() -> None:
         listener = Listener(after)
         listener.run = asyncio.ensure_future(
-            improve_async(TASKS, out, CONFIGURATION, resume=True, progress=listener)
+            improve_async(tasks, out, CONFIGURATION, resume=True, progress=listener)
         )
         with pytest.raises(asyncio.CancelledError):
             await listener.run
@@ -174,10 +174,13 @@ def test_a_run_that_was_moved_goes_on_in_another_folder(whole: Path, tmp_path: P
 def test_an_interrupted_run_leaves_no_process_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Not even if many programs wait for the judge."""
     homes = tmp_path / "homes"
     homes.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(homes))
-    interrupt(tmp_path / "run", 20)
+    setup = "import time\ndef slowly(number):\n    time.sleep(0.05)\n    return number\n"
+    slow = [toy_task(f"toy/{n}", f"slowly(E0) + {n}", global_code=setup) for n in range(5)]
+    interrupt(tmp_path / "run", 1, slow)
     assert not processes_that_know(str(homes))
     assert not list(homes.iterdir())
 
@@ -209,6 +212,8 @@ def command(
     write_tasks(folder / "tasks", *map(dump_task, TASKS))
     paths = map(str, (*packs, *filter(None, sys.path)))
     code = KILLER.format(signal=signal_name or "SIGKILL")
+    homes = folder / "homes"
+    homes.mkdir(exist_ok=True)
     arguments = [
         *("improve", "--out", "run", "--samples", "20", "--temperatures", "0.5,1.0"),
         *("--granularity", "2", "--seed", "0", "--workers", "1"),
@@ -218,7 +223,7 @@ def command(
     return subprocess.run(
         [sys.executable, "-c", code, str(after), *arguments, *options],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "TMPDIR": str(homes)},
         capture_output=True,
         text=True,
         check=False,
@@ -233,7 +238,9 @@ def test_a_killed_run_goes_on_to_the_same_end(
         killed = command(tmp_path, packs, "--resume", signal_name="SIGKILL", after=after)
         assert killed.returncode == -signal.SIGKILL, killed.stderr
         assert not (tmp_path / "run/summary.json").exists()
-        kept_samples(tmp_path / "run")
+        assert are_gone(str(tmp_path))
+    unrecorded = len(TASKS) * len(CONFIGURATION.temperatures) * 16
+    assert kept_samples(tmp_path / "run") >= 150 - unrecorded > 0
     ended = command(tmp_path, packs, "--resume")
     assert ended.returncode == 0, ended.stderr
     assert results(tmp_path / "run") == results(whole)

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from hardwon import api
 from hardwon.cli.app import app
-from support import DOUBLE, DOUBLED, GREEDY, RESIDUAL, edited
+from support import DOUBLE, DOUBLED, GREEDY, RESIDUAL, SyncJudge, edited
 
 pytestmark = pytest.mark.usefixtures("toy", "here")
 
@@ -35,6 +36,12 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("three.yaml").write_text(TOY)
     Path("solved.yaml").write_text(f"{TOY}impl: |-\n  {RIGHT}\n")
+
+
+@pytest.fixture
+def one_judge(judge: SyncJudge, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have STeP programs judged by a judge that is there already: it takes seconds to start."""
+    monkeypatch.setattr(api, "check", judge.judge)
 
 
 def check(*arguments: str, answer: str | bytes | None = None) -> Result:
@@ -107,6 +114,7 @@ def test_a_correct_verdict_as_json() -> None:
     }
 
 
+@pytest.mark.usefixtures("one_judge")
 def test_a_law_that_is_broken_alone_is_told_apart(tmp_path: Path) -> None:
     """The language here is STeP, and the answer is one as models write them."""
     (tmp_path / "residual.yaml").write_text(RESIDUAL)
@@ -149,7 +157,7 @@ def test_an_answer_is_read_as_generously_from_a_file(
         programs.append(program)
         raise SystemExit(0)
 
-    monkeypatch.setattr("hardwon.cli.app.api.check", note)
+    monkeypatch.setattr(api, "check", note)
     answer = ANSWERS[how]
     (tmp_path / "answer").write_bytes(answer if isinstance(answer, bytes) else answer.encode())
     check("three.yaml", "--impl", "answer")
@@ -168,6 +176,7 @@ NO_ANSWERS = {
 }
 
 
+@pytest.mark.usefixtures("one_judge")
 @pytest.mark.parametrize("answer", NO_ANSWERS)
 def test_an_answer_without_a_program_gets_a_verdict(answer: str, tmp_path: Path) -> None:
     (tmp_path / "double.yaml").write_text(DOUBLE)
@@ -176,6 +185,7 @@ def test_an_answer_without_a_program_gets_a_verdict(answer: str, tmp_path: Path)
     assert NO_ANSWERS[answer] in said["errors"][0]["message"]
 
 
+@pytest.mark.usefixtures("one_judge")
 def test_the_benchmarks_own_program_lacks_copies_if_it_is_taken_as_it_is() -> None:
     said = verdict("norm/rms_scalar", "--reference", "--plain")
     assert (said["stage"], said["affine"], said["functional"]) == ("affine", False, True)

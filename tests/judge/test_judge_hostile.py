@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from hardwon.judge import Judge, JudgeError, Limits
+from hardwon.judge import Judge, JudgeError, Limits, pool
 from hardwon.languages.protocol import TaskError
 from hardwon.records import Stage
 from support import SyncJudge, processes_that_know, toy_task
@@ -121,11 +121,13 @@ def test_a_judge_whose_workers_cannot_start_says_so(
     toy: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     del toy
-    with (
-        SyncJudge(limits=Limits(prepare_seconds=0.0)) as judge,
-        pytest.raises(JudgeError, match="process could not start: no answer within 0 s"),
-    ):
-        judge.judge(TASK, GOOD)
+    with monkeypatch.context() as patch:
+        patch.setattr(pool, "_START_SECONDS", 0.0)
+        with (
+            SyncJudge() as judge,
+            pytest.raises(JudgeError, match="process could not start: no answer within 0 s"),
+        ):
+            judge.judge(TASK, GOOD)
     monkeypatch.setattr(sys, "executable", "/no/such/python")
     with (
         SyncJudge() as judge,

@@ -1,8 +1,10 @@
 """What the judge says of programs: each check in its order, and one verdict for all of them."""
 
+import sys
+
 import pytest
 
-from hardwon.judge import Limits, no_program
+from hardwon.judge import no_program
 from hardwon.records import Stage, Verdict
 from support import DOUBLE, DOUBLED, GREEDY, RESIDUAL, ROWS, SUBTRACTED, SUMMED, SyncJudge, read
 
@@ -116,8 +118,9 @@ def test_a_judge_says_the_same_whenever_it_is_asked(judge: SyncJudge) -> None:
     assert asked_again() == asked_again()
 
 
-def test_a_sample_without_a_program_needs_no_worker() -> None:
-    with SyncJudge(limits=Limits(prepare_seconds=0.0)) as judge:
+def test_a_sample_without_a_program_needs_no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/no/such/python")
+    with SyncJudge() as judge:
         said = judge.judge(TASKS["double"], None)
     assert said == no_program()
     assert (said.correct, said.stage, said.affine, said.functional) == (

@@ -6,7 +6,6 @@ import os
 import signal
 import sys
 import tempfile
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 import pytest
 
 from hardwon.workers import Child, ChildEndedError
-from support import processes_that_know
+from support import are_gone, processes_that_know
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
@@ -229,7 +228,7 @@ def test_stopping_a_child_leaves_no_process_behind(what: str, homes: Path) -> No
         assert processes_that_know(str(homes))
 
     with_child(use)
-    assert gone(homes)
+    assert are_gone(str(homes))
 
 
 @linux
@@ -244,15 +243,6 @@ def test_a_child_ends_when_its_requests_end(homes: Path) -> None:
         assert process.returncode == 0
 
     with_child(use)
-
-
-def gone(folder: Path) -> bool:
-    """Whether all children are gone, once the kernel has had a moment to remove them."""
-    for _ in range(1000):
-        if not processes_that_know(str(folder)):
-            return True
-        time.sleep(0.01)
-    return False
 
 
 def test_awaiting_is_all_that_a_child_needs() -> None:

@@ -1,6 +1,7 @@
 """A pool of workers: judges answers in parallel and survives whatever they do."""
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from dataclasses import asdict
 from types import TracebackType
@@ -11,6 +12,9 @@ from hardwon.judge.verdicts import failed, no_program
 from hardwon.languages.protocol import TaskError
 from hardwon.records import Record, Stage, Task, Verdict
 from hardwon.workers import Child, ChildEndedError
+
+_LOG = logging.getLogger(__name__)
+_SAID: set[str] = set()
 
 
 class JudgeError(Exception):
@@ -102,13 +106,21 @@ class _Worker:
         """Have the worker start what runs task code of a language."""
         try:
             reply = await self._child.ask({"op": "host", "language": language}, _START_SECONDS)
-            self.warnings = tuple(dict.fromkeys((*self.warnings, *reply["warnings"])))
+            self._warn(reply["warnings"])
             if reply["confined"]:
                 self._confined.add(language)
         except (TimeoutError, ChildEndedError, KeyError) as error:
             await self.stop()
             raise JudgeError("no process that runs task code could be started") from error
         self._hosts.add(language)
+
+    def _warn(self, warnings: list[str]) -> None:
+        """Say which protections this system lacks, each once per process."""
+        for warning in warnings:
+            if warning not in _SAID:
+                _SAID.add(warning)
+                _LOG.warning("task code runs with less protection here: %s", warning)
+        self.warnings = tuple(dict.fromkeys((*self.warnings, *warnings)))
 
     async def support(self, task: Task) -> list[dict[str, Any]]:
         """Return what the task makes of the settings; it is open."""

@@ -41,8 +41,8 @@ class Map(Primitive):
 
 
 @dataclass(frozen=True, slots=True)
-class Accum(Primitive):
-    """Fold a function over the innermost b dimensions, from its init, and emit the last state."""
+class _Fold(Primitive):
+    """What Accum and Scan share: a fold over the innermost b dimensions."""
 
     parameters: ClassVar = (
         Parameter("fn", ArgumentKind.FUNCTION),
@@ -52,35 +52,37 @@ class Accum(Primitive):
 
     fn: Function
     b: int
+
+    def check(self, stream: Stream) -> None:
+        """Check what a fold needs of its function and of its stream.
+
+        Raises:
+            RuleError: if they do not fit.
+        """
+        require_fold(self.fn, self.name)
+        require_input(self.fn, stream.dtype, "stream")
+        require_rank(f"{self.name}(b", self.b, 1, stream.rank, stream, outermost_stays=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Accum(_Fold):
+    """Fold a function over the innermost b dimensions, from its init, and emit the last state."""
 
     def infer(self, streams: tuple[Stream, ...], sizes: Mapping[str, int]) -> tuple[Stream, ...]:
         """Stream(fn.input, s) -> Stream(fn.output, s[b:]), 1 <= b <= rank."""
         (stream,) = streams
-        require_fold(self.fn, "Accum")
-        require_input(self.fn, stream.dtype, "stream")
-        require_rank("Accum(b", self.b, 1, stream.rank, stream, outermost_stays=True)
+        self.check(stream)
         return (Stream(self.fn.output, stream.shape[self.b :]),)
 
 
 @dataclass(frozen=True, slots=True)
-class Scan(Primitive):
+class Scan(_Fold):
     """Fold a function over the innermost b dimensions and emit the state after every element."""
-
-    parameters: ClassVar = (
-        Parameter("fn", ArgumentKind.FUNCTION),
-        Parameter("b", ArgumentKind.POSITION),
-    )
-    inputs: ClassVar = Inputs.ZIPPED
-
-    fn: Function
-    b: int
 
     def infer(self, streams: tuple[Stream, ...], sizes: Mapping[str, int]) -> tuple[Stream, ...]:
         """Stream(fn.input, s) -> Stream(fn.output, s), 1 <= b <= rank."""
         (stream,) = streams
-        require_fold(self.fn, "Scan")
-        require_input(self.fn, stream.dtype, "stream")
-        require_rank("Scan(b", self.b, 1, stream.rank, stream, outermost_stays=True)
+        self.check(stream)
         return (Stream(self.fn.output, stream.shape),)
 
 
