@@ -106,7 +106,8 @@ def improve(
             seed=seed,
         )
         width = max(len(item.test_name) for item in tasks)
-        display = LiveProgress(err, width) if err.is_terminal else PlainProgress(err, width)
+        drawn = configuration.samples * len(configuration.temperatures)
+        display = LiveProgress(err, width, drawn) if err.is_terminal else PlainProgress(err, width)
         with display:
             result = api.improve(
                 tasks,

@@ -93,8 +93,10 @@ class PlainProgress:
 class LiveProgress(PlainProgress):
     """The same lines, with a bar below them that moves with every sample."""
 
-    def __init__(self, console: Console, width: int) -> None:
+    def __init__(self, console: Console, width: int, samples: int) -> None:
+        """Show a run that draws so many samples of each task in each iteration."""
         super().__init__(console, width)
+        self.samples = samples
         self.bars = Bars(
             TextColumn("{task.description}"),
             BarColumn(bar_width=30),
@@ -123,7 +125,7 @@ class LiveProgress(PlainProgress):
     ) -> None:
         """See `Progress.iteration_began`."""
         super().iteration_began(index, tasks, demonstrations)
-        self.bars.reset(self.bar, total=None)
+        self.bars.reset(self.bar, total=len(tasks) * self.samples)
         self.bars.update(self.bar, description=f"iteration {index}: samples", note="")
 
     def sampled(self, task: Task, record: SampleRecord, *, replayed: bool) -> None:
