@@ -1,7 +1,6 @@
 """Random inputs, drawn by the judge itself: task code sees values, and never the seed."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import torch
 
@@ -21,15 +20,6 @@ Values = dict[str, torch.Tensor | list[torch.Tensor]]
 """What task code knows as `input_data`: one tensor per name, or a list of them for tuples."""
 
 _MAGNITUDES = {LARGE: 32.0, SMALL: 1e-3}
-
-
-@dataclass(frozen=True, slots=True)
-class Draw:
-    """One set of input values."""
-
-    kind: str
-    seed: int
-    values: Values
 
 
 def draw(
