@@ -24,6 +24,15 @@ def test_a_group_stands_for_its_tasks() -> None:
     assert names("rope") == ["rope/neox", "rope/gptj", "rope/neox_ref"]
 
 
+def test_a_set_stands_for_its_tasks_and_its_groups_and_names_are_found_too() -> None:
+    assert names("extra") == [entry.name for entry in bench.catalog("extra")]
+    assert names("paper") == names()
+    assert names("loss", "stats/l2")[-1] == "stats/l2"
+    assert find_task("stats/l2") == bench.load("stats/l2")
+    with pytest.raises(UsageError, match="expected one task, got a set"):
+        find_task("extra")
+
+
 def test_a_folder_stands_for_the_task_files_in_and_below_it(tmp_path: Path) -> None:
     write_tasks(tmp_path / "b", DOUBLE)
     write_tasks(tmp_path / "a" / "deep", ROWS)

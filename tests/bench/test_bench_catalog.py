@@ -73,7 +73,7 @@ def test_a_task_is_found_by_its_name(name: str) -> None:
 
 @every_task
 def test_a_question_holds_no_answer(name: str) -> None:
-    text = (files("hardwon.bench") / "tasks" / f"{name}.yaml").read_text(encoding="utf-8")
+    text = (files("hardwon.bench") / "paper" / "tasks" / f"{name}.yaml").read_text(encoding="utf-8")
     assert bench.load(name).impl is None
     assert "impl" not in yaml.safe_load(text)
     assert "step." not in text
@@ -92,8 +92,9 @@ def test_the_class_says_which_primitives_the_reference_uses(name: str) -> None:
     assert "Copy" not in used
 
 
-def test_there_are_no_other_files() -> None:
-    folder = files("hardwon.bench")
+@pytest.mark.parametrize("task_set", bench.SETS)
+def test_there_are_no_other_files(task_set: str) -> None:
+    folder = files("hardwon.bench") / task_set
     for kind, suffix in (("tasks", ".yaml"), ("references", ".step")):
         found = {
             f"{group.name}/{file.name.removesuffix(suffix)}"
@@ -101,7 +102,7 @@ def test_there_are_no_other_files() -> None:
             if group.is_dir()
             for file in group.iterdir()
         }
-        assert found == set(NAMES)
+        assert found == {entry.name for entry in bench.catalog(task_set)}
 
 
 @pytest.mark.parametrize("name", ["attn", "attn/none", "", "../catalog", "ATTN/FUSED"])
@@ -113,4 +114,38 @@ def test_an_unknown_name_has_neither_task_nor_reference(name: str) -> None:
 
 
 def test_no_two_tasks_are_the_same_question() -> None:
-    assert len({bench.load(name).digest for name in NAMES}) == len(NAMES)
+    names = [entry.name for task_set in bench.SETS for entry in bench.catalog(task_set)]
+    assert len({bench.load(name).digest for name in names}) == len(names) == len(set(names))
+
+
+EXTRA = tuple(entry.name for entry in bench.catalog("extra"))
+
+
+@pytest.mark.parametrize("name", EXTRA)
+def test_the_second_set_holds_questions_without_answers(name: str) -> None:
+    task = bench.load(name)
+    assert bench.set_of(name) == "extra"
+    assert task.impl is None
+    assert get_language(task.language).check_task(task) == ()
+    assert parse_task(dump_task(task)) == task
+
+
+def test_the_second_set_goes_beyond_the_benchmark() -> None:
+    """Other groups, other bodies, and more than one result or longer programs among them."""
+    assert len(EXTRA) >= 12
+    assert not set(bench.groups("extra")) & set(bench.groups())
+    tasks = [bench.load(name) for name in EXTRA]
+    bodies = [{fn.apply for fn in bench.load(name).fns} for name in NAMES]
+    assert not [task for task in tasks if {fn.apply for fn in task.fns} in bodies]
+    assert any(len(task.outputs) > 1 for task in tasks)
+    longest = max(reference(name).count("step.") + catalog_entry(name).reuse for name in EXTRA)
+    assert longest >= 12
+
+
+def catalog_entry(name: str) -> bench.Entry:
+    return next(entry for entry in bench.catalog("extra") if entry.name == name)
+
+
+def test_an_unknown_set_is_an_error() -> None:
+    with pytest.raises(KeyError):
+        bench.catalog("none")

@@ -1,4 +1,4 @@
-"""Every reference program is correct once it is affine; without Copy, twelve break the law only."""
+"""Every reference program is correct once it is affine; without Copy it can break the law only."""
 
 import pytest
 
@@ -9,7 +9,8 @@ from hardwon.languages import get_language
 from hardwon.records import Stage
 from support import SyncJudge
 
-every_task = pytest.mark.parametrize("entry", bench.catalog(), ids=lambda entry: entry.name)
+ENTRIES = [entry for task_set in bench.SETS for entry in bench.catalog(task_set)]
+every_task = pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
 
 
 @every_task

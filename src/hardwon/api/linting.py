@@ -62,7 +62,7 @@ def lint(
 def _known_program(task: Task) -> str | None:
     if task.impl is not None:
         return task.impl
-    in_benchmark = task.test_name in {entry.name for entry in bench.catalog()}
+    in_benchmark = bench.set_of(task.test_name) is not None
     if in_benchmark and bench.load(task.test_name).digest == task.digest:
         return reference_program(task.test_name, copies=False)
     return None

@@ -13,28 +13,27 @@ _SUFFIXES = (".yaml", ".yml")
 
 
 def find_task(name: str) -> Task:
-    """Return the benchmark task of that name, or the task in that file (with its `impl`, if any).
+    """Return the built-in task of that name, or the task in that file (with its `impl`, if any).
 
     Raises:
         UsageError: if there is neither, or the file is not structural IR.
     """
-    if name in {entry.name for entry in bench.catalog()}:
+    if bench.set_of(name) is not None:
         return bench.load(name)
     path = Path(name)
     if path.is_file():
         return _load(path)
-    if path.is_dir() or name in bench.groups():
-        raise UsageError(
-            f"{name}: expected one task, got a {'folder' if path.is_dir() else 'group'}"
-        )
+    if path.is_dir() or _several(name):
+        kind = "folder" if path.is_dir() else "set" if name in bench.SETS else "group"
+        raise UsageError(f"{name}: expected one task, got a {kind}")
     raise UsageError(_unknown(name))
 
 
 def select_tasks(selectors: Sequence[str] = ()) -> tuple[Task, ...]:
     """Return the selected tasks without answers; all of the benchmark if nothing is selected.
 
-    Each selector is a benchmark task, a group of them, a structural IR file, or a folder, which
-    stands for all such files in and below it.
+    Each selector is a task of a built-in set, a group of them, a whole set (`paper` or `extra`), a
+    structural IR file, or a folder, which stands for all such files in and below it.
 
     Raises:
         UsageError: naming every selector and file that cannot be used.
@@ -66,8 +65,7 @@ def select_documents(selectors: Sequence[str] = ()) -> tuple[Task, ...]:
 
 
 def _expand(selector: str, problems: list[str]) -> list[tuple[str, Task]]:
-    if selector in bench.groups():
-        names = [entry.name for entry in bench.catalog() if entry.group == selector]
+    if names := _several(selector):
         return [(name, bench.load(name)) for name in names]
     path = Path(selector)
     if not path.is_dir():
@@ -90,6 +88,16 @@ def _expand(selector: str, problems: list[str]) -> list[tuple[str, Task]]:
     return tasks
 
 
+def _several(selector: str) -> list[str]:
+    """Return the names of the tasks in a set or in a group of one; none if it is neither."""
+    return [
+        entry.name
+        for task_set in bench.SETS
+        for entry in bench.catalog(task_set)
+        if selector in {task_set, entry.group}
+    ]
+
+
 def _load(path: Path) -> Task:
     try:
         return load_task(path)
@@ -98,7 +106,11 @@ def _load(path: Path) -> Task:
 
 
 def _unknown(name: str) -> str:
-    known = [*(entry.name for entry in bench.catalog()), *bench.groups()]
+    known = [
+        *bench.SETS,
+        *(name for each in bench.SETS for name in bench.groups(each)),
+        *(entry.name for each in bench.SETS for entry in bench.catalog(each)),
+    ]
     near = difflib.get_close_matches(name, known, n=3)
     if name.endswith(_SUFFIXES):
         return f"{name}: no such file"

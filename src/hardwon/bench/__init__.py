@@ -1,5 +1,5 @@
-"""The benchmark: 26 operators of a common LLM layer (paper, section 4), as package data."""
+"""Task sets as package data: the paper's 26 operators, and a second set beyond them."""
 
-from hardwon.bench.catalog import Entry, catalog, groups, load
+from hardwon.bench.catalog import BENCHMARK, SETS, Entry, catalog, groups, load, set_of
 
-__all__ = ["Entry", "catalog", "groups", "load"]
+__all__ = ["BENCHMARK", "SETS", "Entry", "catalog", "groups", "load", "set_of"]

@@ -1,10 +1,10 @@
-"""The benchmark's reference programs.
+"""The reference programs of the task sets.
 
 They exist to check the checker. Nothing that proposes programs may import this module (asserted by
 a test), or every score on the benchmark would be worthless.
 """
 
-from hardwon.bench.catalog import catalog, folder
+from hardwon.bench.catalog import folder, set_of
 
 
 def reference(name: str) -> str:
@@ -13,6 +13,7 @@ def reference(name: str) -> str:
     Raises:
         KeyError: if there is no task of that name.
     """
-    if name not in {entry.name for entry in catalog()}:
+    task_set = set_of(name)
+    if task_set is None:
         raise KeyError(name)
-    return (folder() / "references" / f"{name}.step").read_text(encoding="utf-8")
+    return (folder(task_set) / "references" / f"{name}.step").read_text(encoding="utf-8")
