@@ -2,6 +2,16 @@
 
 from hardwon.records.answer import NO_PROGRAM, Answer, Usage, program_digest
 from hardwon.records.base import Record, digest_of
+from hardwon.records.exchange import (
+    Completion,
+    Exchange,
+    Finish,
+    Message,
+    Parameters,
+    Prompt,
+    Speaker,
+    exchange_key,
+)
 from hardwon.records.experience import Experience
 from hardwon.records.task import FunctionSpec, OutputSpec, Task, TensorSpec
 from hardwon.records.verdict import Diagnostic, Difference, Stage, StreamType, Verdict
@@ -9,12 +19,19 @@ from hardwon.records.verdict import Diagnostic, Difference, Stage, StreamType, V
 __all__ = [
     "NO_PROGRAM",
     "Answer",
+    "Completion",
     "Diagnostic",
     "Difference",
+    "Exchange",
     "Experience",
+    "Finish",
     "FunctionSpec",
+    "Message",
     "OutputSpec",
+    "Parameters",
+    "Prompt",
     "Record",
+    "Speaker",
     "Stage",
     "StreamType",
     "Task",
@@ -22,5 +39,6 @@ __all__ = [
     "Usage",
     "Verdict",
     "digest_of",
+    "exchange_key",
     "program_digest",
 ]

@@ -16,19 +16,30 @@ def program_digest(impl: str | None) -> str:
 
 
 class Usage(Record):
-    """What one sample cost. Proposers that call no model leave the tokens at zero."""
+    """What one sample cost, over all its requests. Proposers without a model count steps."""
 
+    requests: int = 0
     input_tokens: int = 0
+    """All tokens of the prompts, cached ones included."""
+    cached_tokens: int = 0
+    """The part of the input that the provider had in its cache."""
     output_tokens: int = 0
+    """All tokens that the model wrote, thinking included."""
+    thinking_tokens: int = 0
+    """The part of the output that is thinking."""
+    usd: float = 0.0
+    """US dollars, by the price table; zero for models without a price."""
     steps: int = 0
     """Search or sampling steps, the unit of cost of proposers without a model."""
 
     def __add__(self, other: "Usage") -> "Usage":
-        return Usage(
-            input_tokens=self.input_tokens + other.input_tokens,
-            output_tokens=self.output_tokens + other.output_tokens,
-            steps=self.steps + other.steps,
-        )
+        mine, others = self.model_dump(), other.model_dump()
+        return Usage(**{name: value + others[name] for name, value in mine.items()})
+
+    @property
+    def tokens(self) -> int:
+        """Input and output together."""
+        return self.input_tokens + self.output_tokens
 
 
 class Answer(Record):
@@ -39,3 +50,7 @@ class Answer(Record):
     impl: str | None
     """The program; None if the proposer gave up within its bounded steps."""
     usage: Usage = Usage()
+    exchanges: tuple[str, ...] = ()
+    """Keys of the exchanges with models that led to it, in order."""
+    note: str | None = None
+    """What the proposer has to say: why there is no program, what came nearest."""

@@ -1,0 +1,195 @@
+"""From a model's name on the command line to a model that is ready to be asked."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from hardwon.models.caching import Cached
+from hardwon.models.http import Server, is_loopback
+from hardwon.models.limiting import Limited
+from hardwon.models.local import LocalModel, LocalServer, local_name
+from hardwon.models.metering import Metered
+from hardwon.models.prices import FREE, Price, PriceTable
+from hardwon.models.protocol import Model, ModelError
+from hardwon.models.provider import Provider
+from hardwon.models.providers.anthropic import AnthropicProvider
+from hardwon.models.providers.google import GoogleProvider
+from hardwon.models.providers.local import LocalProvider
+from hardwon.models.providers.openai import OpenAIProvider
+from hardwon.models.providers.scripted import ScriptedProvider
+from hardwon.models.replaying import ReplayModel
+from hardwon.models.retrying import Retrying
+from hardwon.models.settings import CONCURRENCY, Settings
+
+_FORMS = (
+    "openai:NAME (any OpenAI-compatible server), anthropic:NAME, google:NAME, "
+    "local:FILE (GGUF), scripted:FILE (YAML or JSON), or replay"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Hosted:
+    """A kind of server that wants a key."""
+
+    provider: Callable[..., Provider]
+    url: str
+    url_variables: tuple[str, ...]
+    key_variables: tuple[str, ...]
+
+
+_HOSTED = {
+    "openai": _Hosted(
+        OpenAIProvider,
+        "https://api.openai.com/v1",
+        ("OPENAI_BASE_URL",),
+        ("OPENAI_API_KEY",),
+    ),
+    "anthropic": _Hosted(
+        AnthropicProvider,
+        "https://api.anthropic.com",
+        ("ANTHROPIC_BASE_URL",),
+        ("ANTHROPIC_API_KEY",),
+    ),
+    "google": _Hosted(
+        GoogleProvider,
+        "https://generativelanguage.googleapis.com",
+        ("GOOGLE_GEMINI_BASE_URL",),
+        ("GEMINI_API_KEY", "GOOGLE_API_KEY"),
+    ),
+}
+
+_UNLIMITED = 1 << 16
+"""Requests at a time, where there is no server to spare."""
+
+
+def connect(spec: str, settings: Settings | None = None) -> Model:
+    """Return the model that a name stands for. Nothing is sent yet.
+
+    Args:
+        spec: "openai:NAME", "anthropic:NAME", "google:NAME", "local:FILE", "scripted:FILE", or
+            "replay" of `Settings.recorded`.
+        settings: how to reach it; models connected with the same value share its ledger.
+
+    Returns:
+        The model; a `LocalModel` for "local:FILE".
+
+    Raises:
+        ModelError: if there is no such kind of model, or it lacks a library, a key, a file, or a
+            price that a cap needs. Says what to do.
+    """
+    settings = settings or Settings()
+    kind, _, name = spec.partition(":")
+    if kind == "replay":
+        return _replay(name, settings)
+    if not name or kind not in {*_HOSTED, "local", "scripted"}:
+        raise ModelError(f"{spec!r} names no model; expected {_FORMS}")
+    if kind == "local":
+        path = Path(name).expanduser()
+        server = LocalServer(
+            path, context=settings.context, slots=settings.slots, threads=settings.threads
+        )
+        provider: Provider = LocalProvider(
+            local_name(path),
+            server,
+            timeout=settings.timeout,
+            thinking_tokens=settings.thinking_tokens,
+        )
+        model = _wrap(provider, settings, str(server.path), server.slots, FREE)
+        return LocalModel(server, model)
+    if kind == "scripted":
+        provider = ScriptedProvider(Path(name).expanduser(), sleep=settings.sleep)
+        return _wrap(provider, settings, provider.name, _UNLIMITED, FREE)
+    return _hosted(spec, kind, name, settings)
+
+
+def price_of(spec: str, settings: Settings | None = None) -> Price | None:
+    """Return the price of a model; None if it is not known.
+
+    Models that run on this machine are free.
+
+    Raises:
+        ModelError: if a price table cannot be read.
+    """
+    settings = settings or Settings()
+    kind, _, name = spec.partition(":")
+    if kind not in _HOSTED:
+        return FREE
+    host = urlsplit(_url(kind, settings)).hostname or ""
+    known = PriceTable.load(settings.prices).find(kind, host, name)
+    return known or (FREE if is_loopback(host) else None)
+
+
+def _hosted(spec: str, kind: str, name: str, settings: Settings) -> Model:
+    hosted = _HOSTED[kind]
+    url = _url(kind, settings)
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ModelError(f"{url!r} is no base URL; expected e.g. {hosted.url}")
+    key = settings.api_key or _first(hosted.key_variables)
+    if key is None and not is_loopback(parts.hostname):
+        raise ModelError(
+            f"{spec} needs a key: set {' or '.join(hosted.key_variables)}, or give it as an option"
+        )
+    price = price_of(spec, settings)
+    if price is None and settings.ledger.caps.max_usd is not None:
+        raise ModelError(
+            f"the price of {spec} at {parts.hostname} is not known, so that no cap in US dollars "
+            "can hold; add it by a price table, or use a cap in tokens"
+        )
+    server = Server(spec, url, key, hosted.key_variables[0])
+    provider = hosted.provider(
+        spec, server, name, timeout=settings.timeout, thinking_tokens=settings.thinking_tokens
+    )
+    known = url.rstrip("/") == hosted.url
+    return _wrap(
+        provider,
+        settings,
+        f"{kind} {server.place}",
+        CONCURRENCY,
+        price,
+        cached_as="" if known else server.place,
+    )
+
+
+def _wrap(
+    provider: Provider,
+    settings: Settings,
+    place: str,
+    concurrency: int,
+    price: Price | None,
+    *,
+    cached_as: str = "",
+) -> Model:
+    """Put around a provider what is the same for all: from the inside to the outside."""
+    ledger = settings.ledger
+    metered = Metered(provider, ledger, price=price, timeout=settings.timeout)
+    limited = Limited(metered, settings.gate(place, concurrency))
+    retrying = Retrying(limited, attempts=settings.attempts, wait=settings.wait)
+    return Cached(
+        retrying,
+        record=settings.record,
+        cache=settings.cache,
+        finishing=partial(getattr, ledger, "cap_reached"),
+        place=cached_as,
+    )
+
+
+def _replay(name: str, settings: Settings) -> Model:
+    stores = [store for store in (settings.record, settings.cache) if store is not None]
+    recorded = settings.recorded or name
+    if not recorded or not stores:
+        raise ModelError("a replay needs a recorded run: where it is, and the name of its model")
+    return ReplayModel(recorded, stores)
+
+
+def _url(kind: str, settings: Settings) -> str:
+    hosted = _HOSTED[kind]
+    return settings.base_url or _first(hosted.url_variables) or hosted.url
+
+
+def _first(variables: tuple[str, ...]) -> str | None:
+    """Return the first environment variable that is set to something."""
+    return next((value for name in variables if (value := os.environ.get(name))), None)

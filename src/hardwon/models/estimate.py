@@ -1,0 +1,56 @@
+"""What a run may cost at most, before its first request."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from hardwon.models.connect import price_of
+from hardwon.models.settings import Settings
+from hardwon.models.tokens import most_tokens, size_of_prompt
+from hardwon.records import Parameters, Prompt
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """An upper bound, with nothing found in any cache and nothing tried twice."""
+
+    requests: int
+    input_tokens: int
+    output_tokens: int
+    """With room for thinking only if the settings give some."""
+    usd: float | None
+    """None if the price of the model is not known."""
+
+    @property
+    def tokens(self) -> int:
+        """Input and output together."""
+        return self.input_tokens + self.output_tokens
+
+
+def estimate(
+    spec: str,
+    prompts: Iterable[Prompt],
+    parameters: Parameters,
+    *,
+    samples: int,
+    settings: Settings | None = None,
+) -> Estimate:
+    """Return what some samples of each prompt may cost at most.
+
+    Args:
+        spec: the model, as for `connect`.
+        prompts: the prompts.
+        parameters: their limit of output tokens counts.
+        samples: of each prompt.
+        settings: as for `connect`.
+
+    Raises:
+        ModelError: if a price table cannot be read.
+    """
+    settings = settings or Settings()
+    inputs = [most_tokens(size_of_prompt(prompt)) for prompt in prompts]
+    requests = samples * len(inputs)
+    read = samples * sum(inputs)
+    wrote = requests * (parameters.max_tokens + (settings.thinking_tokens or 0))
+    price = price_of(spec, settings)
+    usd = None if price is None else price.usd(fresh=read, cached=0, written=0, output=wrote)
+    return Estimate(requests, read, wrote, usd)

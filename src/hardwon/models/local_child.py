@@ -1,0 +1,67 @@
+"""The child process that serves a model file: llama.cpp's own HTTP server, on loopback only.
+
+Run by `LocalServer`. It answers one request, to load the model, and serves until its parent ends.
+"""
+
+import importlib
+import os
+from pathlib import Path
+from typing import Any
+
+from hardwon.workers import serve
+
+LOG = Path("llama.log")
+"""Where llama.cpp's messages go, in the process's own folder."""
+
+_loaded: list[Any] = []
+"""Keeps the server alive: it stops when nothing refers to it."""
+
+
+def main() -> None:
+    """Answer the parent until it closes its end."""
+    serve(load)
+
+
+def load(request: dict[str, Any]) -> dict[str, Any]:
+    """Load a model and start serving it.
+
+    Args:
+        request: `model` (absolute path), `context` (tokens of one conversation), `slots`
+            (conversations at a time), `threads`, and `environment` (variables to set first).
+
+    Returns:
+        `base_url`, or `error` with llama.cpp's last words.
+    """
+    os.environ.update(request["environment"])
+    # OpenMP's threads spin while they wait for each other. Where other processes want the same
+    # cores, that makes two threads many times slower than one; passive ones lose nothing.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    with LOG.open("ab") as log:
+        os.dup2(log.fileno(), 2)
+    try:
+        server = _serve(request)
+    except (ImportError, RuntimeError, OSError, AttributeError) as error:
+        return {"error": f"{error}{_last_words()}"}
+    _loaded.append(server)
+    return {"base_url": str(server.listening_address)}
+
+
+def _serve(request: dict[str, Any]) -> Any:
+    # Imported here, after the environment is set, since OpenMP reads it only once.
+    xllamacpp = importlib.import_module("xllamacpp")
+    parameters = xllamacpp.CommonParams()
+    parameters.model.path = request["model"]
+    parameters.n_parallel = request["slots"]
+    parameters.n_ctx = request["context"] * request["slots"]
+    parameters.hostnames = ["127.0.0.1"]
+    parameters.port = 0
+    parameters.ui = False
+    parameters.verbosity = 1
+    for threads in (parameters.cpuparams, parameters.cpuparams_batch):
+        threads.n_threads = request["threads"]
+    return xllamacpp.Server(parameters)
+
+
+def _last_words(lines: int = 3) -> str:
+    text = LOG.read_text(encoding="utf-8", errors="replace").strip()
+    return "".join(f"; {line.strip()}" for line in text.splitlines()[-lines:])

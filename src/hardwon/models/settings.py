@@ -1,0 +1,67 @@
+"""How models are reached, and what all of them share in one run."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hardwon.models.ledger import Ledger
+from hardwon.models.limiting import Gate, Wait
+from hardwon.models.protocol import ResponseStore
+
+CONCURRENCY = 32
+"""Requests to one server at a time, if nobody says how many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Options of a run's models. All models that are connected with one value share its ledger,
+    its stores, and their limit of requests to the same server.
+    """
+
+    base_url: str | None = None
+    """Where the server is; by default what the environment says, then the provider's own."""
+    api_key: str | None = field(default=None, repr=False)
+    """By default what the environment says; never shown or kept anywhere."""
+    ledger: Ledger = field(default_factory=Ledger)
+    record: ResponseStore | None = None
+    """Keeps every exchange of this run, failures too: a journal."""
+    cache: ResponseStore | None = None
+    """Keeps what models answered, over all runs."""
+    recorded: str | None = None
+    """For `replay`: the name of the model whose answers were recorded."""
+    concurrency: int | None = None
+    """Requests to one server at a time; `CONCURRENCY` by default, for local models their slots."""
+    timeout: float = 600.0
+    """Seconds until a request without a complete answer is given up."""
+    attempts: int = 6
+    """How often a request is sent at most."""
+    thinking_tokens: int | None = None
+    """Room for thinking on top of an answer's limit; by default as much as seems to be needed."""
+    prices: Path | None = None
+    """A price table that goes before Hardwon's own."""
+    context: int = 16384
+    """Local models: tokens of one conversation, prompt and answer together."""
+    slots: int = 1
+    """Local models: conversations at a time."""
+    threads: int | None = None
+    """Local models: threads of llama.cpp; one per core by default."""
+    sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
+    """How to wait; for tests."""
+    gates: dict[str, Gate] = field(default_factory=dict, repr=False)
+    """The ways to the servers, by provider and place."""
+
+    def gate(self, place: str, concurrency: int) -> Gate:
+        """Return the way to a server, the same one for the same place."""
+        if place not in self.gates:
+            self.gates[place] = Gate(self.concurrency or concurrency, self.wait)
+        return self.gates[place]
+
+    @property
+    def wait(self) -> Wait:
+        """Waits some seconds, but not beyond the end of the run."""
+
+        async def wait(seconds: float) -> None:
+            await self.sleep(min(seconds, self.ledger.seconds_left()))
+
+        return wait
