@@ -1,10 +1,10 @@
-"""What a proposer must do."""
+"""What agents do: propose programs, guard the language's law, repair what the judge refused."""
 
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
-from hardwon.records import Answer, Experience, Task
+from hardwon.records import Answer, Experience, Task, Usage, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,8 @@ class Request:
     repeated steps with the same demonstrations bring new samples."""
     sizes: Mapping[str, Mapping[str, int]]
     """Default sizes of the task and of all demonstrated tasks, by digest."""
+    effort: int = 0
+    """How hard to try: 0 is a sample as usual; above, the stages of a deepening search."""
 
 
 class Proposer(Protocol):
@@ -40,6 +42,39 @@ class Proposer(Protocol):
         A sample without a program is an answer too: nothing is left out, and no failure of one
         sample ends the others.
         """
+        ...
+
+    async def close(self) -> None:
+        """Release what it holds."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What an agent made of a program."""
+
+    impl: str | None
+    usage: Usage = field(default_factory=Usage)
+    exchanges: tuple[str, ...] = ()
+
+
+class Guardian(Protocol):
+    """Checks a program against the language's global law and mends it (paper, section 3)."""
+
+    async def guard(self, request: Request, answer: Answer) -> Change:
+        """Return the program as it should be judged, and what that cost beyond the answer."""
+        ...
+
+    async def close(self) -> None:
+        """Release what it holds."""
+        ...
+
+
+class Repairer(Protocol):
+    """Gives a refused program another try, with the judge's diagnostics."""
+
+    async def repair(self, request: Request, answer: Answer, verdict: Verdict) -> Change | None:
+        """Return another program, and what it cost beyond the answer; None to give up."""
         ...
 
     async def close(self) -> None:

@@ -1,12 +1,30 @@
-"""Takes the text of a model's answer apart: thoughts, fences, prose."""
+"""Takes the text of a model's answer apart: thoughts, decoration, fences, prose."""
 
+import html
+import itertools
 import re
 from dataclasses import dataclass
 
-_THINK_TAG = re.compile(r"<(/?)think(?:ing)?>", re.IGNORECASE)
+_THINK_TAG = re.compile(
+    r"[<\[](/?)(?:think|thinking|thoughts?|reasoning|reflection)[>\]]", re.IGNORECASE
+)
+_THINK_CHANNEL = re.compile(r"<\|channel\|>analysis<\|message\|>.*?(?:<\|end\|>|\Z)", re.DOTALL)
+_TOKEN = re.compile(r"<\|\w{1,40}\|>|</?s>|<eos>|<(?:start|end)_of_turn>|<br ?/?>\n?")
+"""Special tokens that a server let through, and line breaks of HTML."""
 _FENCE = re.compile(r"\s*(?P<marks>`{3,}|~{3,})(?P<info>[^`~]*)$")
 _KEY_IN_INFO = re.compile(r"\bimpl\s*:.*", re.IGNORECASE)
 _QUOTE_MARK = re.compile(r"(?: *>)+ ?")
+_SHELL_MARK = re.compile(r" *>>> ")
+_GOES_ON_MARK = re.compile(r" *\.\.\.(?: |$)")
+_LINE_NUMBER = re.compile(
+    r" *(?:(?:L|line|step) *)?\(?(?P<number>\d{1,4})(?: *[|:] ?|[.)] |  +)", re.IGNORECASE
+)
+_CODE_IN_LINE = re.compile(r"(?: *(?:[-*+\u2022]|\d+[.)]) +)?`(?P<code>[^`]+)`$")
+_BULLET = re.compile(r" *[-*\u2022] +(?=[A-Za-z_]\w*(?: *, *\w+)* *=(?!=)|return\b)")
+_ENTITY = re.compile(r"&(?:[lg]t|amp|quot|apos|nbsp|equals|#\d{1,5}|#x[0-9a-fA-F]{1,4});")
+_TAG = re.compile(r"</?[A-Za-z][\w-]*(?: [^<>]*)?>|<!\[CDATA\[|\]\]>")
+_ESCAPE = re.compile(r"\\(?=[_*\[\]()])")
+_WIDE = str.maketrans("\uff08\uff09\uff0c\uff1a\uff1d\uff3b\uff3d\uff0e", "(),:=[].")
 _CHARACTERS = str.maketrans(
     {
         **dict.fromkeys("\u200b\u200c\u200d\u2060\ufeff\xad"),
@@ -26,11 +44,47 @@ class Segment:
 
 
 def clean_lines(answer: str) -> list[str]:
-    """Return an answer's lines without thoughts, quote marks, tabs and invisible characters."""
-    text = _without_thoughts(answer).replace("\r\n", "\n").translate(_CHARACTERS)
+    """Return an answer's lines without thoughts and without what is put around lines of code.
+
+    That is: quote marks, prompts of Python's shell, line numbers, backticks around a whole line,
+    tags and escapes of HTML and Markdown, tabs, invisible and full-width characters.
+    """
+    text = _without_thoughts(_THINK_CHANNEL.sub("\n", answer))
+    text = _ENTITY.sub(lambda entity: html.unescape(entity[0]), text)
+    text = _TOKEN.sub("\n", text.replace("\r\n", "\n")).translate(_CHARACTERS)
     lines = [line.expandtabs(4).rstrip() for line in text.split("\n")]
-    # No statement begins with the mark, which also is the prompt of Python's shell.
-    return [line[mark.end() :] if (mark := _QUOTE_MARK.match(line)) else line for line in lines]
+    lines = list(map(_plain_code, _without_numbers(_without_marks(lines))))
+    return [code["code"] if (code := _CODE_IN_LINE.match(line)) else line for line in lines]
+
+
+def _without_marks(lines: list[str]) -> list[str]:
+    """Return lines without quote marks; no statement begins with one."""
+    is_shell = any(map(_SHELL_MARK.match, lines))
+    cleaned = []
+    for line in lines:
+        mark = _QUOTE_MARK.match(line) or (is_shell and _GOES_ON_MARK.match(line))
+        cleaned.append(line[mark.end() :] if mark else line)
+    return cleaned
+
+
+def _without_numbers(lines: list[str]) -> list[str]:
+    """Return lines without their numbers, where at least two in a row are numbered."""
+    numbers = {at: number for at, line in enumerate(lines) if (number := _LINE_NUMBER.match(line))}
+    texts = [at for at, line in enumerate(lines) if line]
+    cleaned = list(lines)
+    for before, after in itertools.pairwise(texts):
+        if before in numbers and after in numbers:
+            first, second = numbers[before], numbers[after]
+            if int(first["number"]) + 1 == int(second["number"]):
+                cleaned[before] = lines[before][first.end() :]
+                cleaned[after] = lines[after][second.end() :]
+    return cleaned
+
+
+def _plain_code(line: str) -> str:
+    """Return a line with the code in it, not its comment, in plain characters."""
+    code, mark, comment = line.partition("#")
+    return _TAG.sub("", _ESCAPE.sub("", code)).translate(_WIDE) + mark + comment
 
 
 def split_fences(lines: list[str]) -> list[Segment]:
@@ -59,7 +113,17 @@ def split_fences(lines: list[str]) -> list[Segment]:
         else:
             current.append(line)
     segments.append(Segment(tuple(current), bool(opening)))
-    return segments
+    return list(map(_undecorated, segments))
+
+
+def _undecorated(segment: Segment) -> Segment:
+    """Return what a diff leaves behind; of other segments, the statements without bullets."""
+    lines = [line for line in segment.lines if line]
+    is_diff = all(line[0] in "+- @\\" for line in lines) and any(line[0] == "+" for line in lines)
+    if segment.fenced and is_diff:
+        kept = [line for line in lines if line[0] in "+ " and not line.startswith("+++")]
+        return Segment(tuple(line[1:] for line in kept), fenced=True)
+    return Segment(tuple(_BULLET.sub("", line) for line in segment.lines), segment.fenced)
 
 
 def _without_thoughts(answer: str) -> str:

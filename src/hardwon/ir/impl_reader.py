@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from hardwon.ir.answer_text import clean_lines, split_fences
+from hardwon.ir.pieces import assembled, piece_of
 from hardwon.ir.python_code import CodeError, parse_python
 
 MAX_ANSWER_BYTES = 256 << 10
@@ -27,13 +28,14 @@ _LONGEST_RETURN = 20
 """Lines of its `return` statement."""
 
 _KEY = re.compile(
-    r"""[-{*`_ ]*["']?impl["']?[*`_ ]*:[*`_ ]*
+    r"""[-{*`_ ]*["'\u201c]?impl["'\u201d]?[*`_ ]*(?:[:=]|(?=[|>]))[*`_ ]*
         (?:[|>][-+\d]*(?:[ ]*\#.*|[*`_ ]*$)?)?[ ]*(?P<inline>.*)""",
     re.IGNORECASE | re.VERBOSE,
 )
 _OTHER_KEY = re.compile(
     r"(?:test_name|language|global|inputs|parameters|fns|outputs|constraints) *:(?: |$)"
 )
+_INDICATOR = re.compile(r"\s*[|>][-+\d]*$")
 _JSON_TEXT = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _STATEMENT = re.compile(
     r"""\s*(?:[A-Za-z_]\w*(?:\s*,\s*[A-Za-z_]\w*)*[,\s]*=(?!=)
@@ -44,7 +46,10 @@ _STATEMENT = re.compile(
     re.VERBOSE,
 )
 """A line that starts like a statement of a program."""
+_FUNCTION_NAMES = ("program", "impl")
+_PROGRAM_FUNCTION = re.compile(r"\s*def\s+(?:program|impl)\b")
 _OTHER_FUNCTION = re.compile(r"\s*def\s+(?!(?:program|impl)\b)")
+_IMPORT = re.compile(r"\s*(?:import [\w.]+(?: as \w+)?|from [\w.]+ import .+)$")
 _RETURN = re.compile(r"\s*return\b")
 _COMMENT = re.compile(r"\s*#")
 
@@ -81,18 +86,18 @@ class _Extraction:
         blocks: list[_Block] = []
         prose: list[tuple[str, ...]] = []
         for segment in split_fences(clean_lines(answer)):
-            found = list(_keyed_blocks(segment.lines))
+            found = list(_json_blocks(segment.lines)) or list(_keyed_blocks(segment.lines))
             if segment.fenced and not found:
-                found = [_Block(segment.lines, len(segment.lines))]
+                found = [_unkeyed_block(segment.lines)]
             # Without a line like a statement, it is a shell command, an example of a type, ...
             found = [block for block in found if any(map(_STATEMENT.match, block.lines))]
             blocks += found
             if not found:
                 prose.append(segment.lines)
-        ranked = sorted(blocks, key=_is_no_aside)
-        for block in reversed(ranked):
-            if program := self.complete(block):
-                return program
+        ranked = sorted(range(len(blocks)), key=lambda at: (_is_no_aside(blocks[at]), at))
+        for at in reversed(ranked):
+            if program := self.complete(blocks[at]):
+                return self.assembled(program, [block.lines for block in blocks[:at]])
         if blocks:
             last = blocks[-1]
             return _joined(next(_layouts(last.lines[: last.length])))
@@ -107,12 +112,27 @@ class _Extraction:
                 return program
         return None
 
+    def assembled(self, program: str, earlier: Sequence[Sequence[str]]) -> str:
+        """Return a program with those of earlier lines that bind what it reads."""
+        tree = self.parse(program.split("\n"))
+        if not earlier or not isinstance(tree, ast.Module):
+            return program
+        pieces = []
+        for lines in earlier:
+            layout = next(_layouts(lines))
+            piece = self.parse(layout)
+            if isinstance(piece, ast.Module):
+                pieces.append(piece_of(piece, _joined(layout)))
+        return assembled(piece_of(tree, program), pieces)
+
     def whole(self, lines: Sequence[str]) -> str | None:
         """Return the complete program that lines are, from the first to the last."""
         for layout in _layouts(lines):
             tree = self.parse(layout)
-            if isinstance(tree, ast.Module) and (program := _returning(tree.body, layout)):
-                return program
+            if isinstance(tree, ast.Module):
+                program = _named_function(tree, layout) or _returning(tree.body, layout)
+                if program:
+                    return program
         return None
 
     def leading(self, lines: Sequence[str], least: int = 1) -> str | None:
@@ -123,6 +143,8 @@ class _Extraction:
         while len(lines) >= least:
             tree = self.parse(lines)
             if isinstance(tree, ast.Module):
+                if program := _named_function(tree, lines):
+                    return program
                 body = _up_to_return(tree.body)
                 end = max((statement.end_lineno or 0 for statement in body), default=0)
                 return _returning(body, lines[:end]) if end >= least else None
@@ -135,7 +157,8 @@ class _Extraction:
         """Return the longest program that stands between lines of prose, the last of equals."""
         best: str | None = None
         length = 0
-        for lines in reversed(prose):
+        above: list[str] = []
+        for at, lines in reversed(list(enumerate(prose))):
             first = next((index for index, line in enumerate(lines) if _can_start(line)), None)
             if first is None:
                 continue
@@ -149,7 +172,8 @@ class _Extraction:
                     continue
                 if program := self.between(lines, start, end):
                     best, length = program, end - start
-        return best
+                    above = [line for earlier in prose[:at] for line in earlier] + [*lines[:start]]
+        return best and self.assembled(best, [[line] for line in above if _STATEMENT.match(line)])
 
     def between(self, lines: Sequence[str], start: int, end: int) -> str | None:
         """Return the program from a line to the `return` right before another, if it is one."""
@@ -173,8 +197,64 @@ class _Extraction:
 
 
 def _is_no_aside(block: _Block) -> bool:
-    """Whether a block has no function of another name, as a comparison with PyTorch would have."""
-    return not any(map(_OTHER_FUNCTION.match, block.lines))
+    """Whether a block is no comparison with PyTorch: it has the program, or no function at all."""
+    return any(map(_PROGRAM_FUNCTION.match, block.lines)) or not any(
+        map(_OTHER_FUNCTION.match, block.lines)
+    )
+
+
+def _json_blocks(lines: Sequence[str]) -> Iterator[_Block]:
+    """Yield the texts in a JSON object or a Python dict, those under an `impl` key last."""
+    text = "\n".join(lines)
+    start, end = text.find("{"), text.rfind("}")
+    if start < 0 or end < start:
+        return
+    value = _value_of(text[start : end + 1])
+    for _, found in sorted(_texts_in(value), key=lambda item: item[0]):
+        block = tuple(line.rstrip() for line in found.expandtabs(4).splitlines())
+        if any(map(_STATEMENT.match, block)):
+            yield _Block(block, len(block))
+
+
+def _value_of(text: str) -> object:
+    """Return what a text says in JSON or as a literal of Python; None if it does neither."""
+    try:
+        return json.loads(text, strict=False)
+    except (ValueError, RecursionError):
+        pass
+    tree = parse_python(text)
+    if not isinstance(tree, ast.Module) or len(tree.body) != 1:
+        return None
+    (statement,) = tree.body
+    if not isinstance(statement, ast.Expr):
+        return None
+    try:
+        return ast.literal_eval(statement.value)
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+        return None
+
+
+def _texts_in(value: object, *, is_impl: bool = False) -> Iterator[tuple[bool, str]]:
+    """Yield all texts in a JSON value, and whether each is below an `impl` key."""
+    match value:
+        case str():
+            yield is_impl, value
+        case list() if value and all(isinstance(item, str) for item in value):
+            yield is_impl, "\n".join(value)
+        case list():
+            for item in value:
+                yield from _texts_in(item, is_impl=is_impl)
+        case dict():
+            for key, item in value.items():
+                yield from _texts_in(item, is_impl=is_impl or str(key).lower() == "impl")
+
+
+def _unkeyed_block(lines: tuple[str, ...]) -> _Block:
+    """Return the block that lines are, without the mark of a block whose key is missing."""
+    first = next((at for at, line in enumerate(lines) if line), None)
+    if first is not None and _INDICATOR.match(lines[first]):
+        lines = lines[first + 1 :]
+    return _Block(lines, len(lines))
 
 
 def _keyed_blocks(lines: Sequence[str]) -> Iterator[_Block]:
@@ -199,7 +279,7 @@ def _keyed_blocks(lines: Sequence[str]) -> Iterator[_Block]:
 
 def _can_start(line: str) -> bool:
     """Whether a program may begin with a line."""
-    return bool(_STATEMENT.match(line) or _COMMENT.match(line))
+    return bool(_STATEMENT.match(line) or _COMMENT.match(line) or _IMPORT.match(line))
 
 
 def _spans(lines: Sequence[str]) -> Iterator[tuple[int, int]]:
@@ -255,6 +335,9 @@ def _layouts(lines: Sequence[str]) -> Iterator[list[str]]:
         rest = [_dedented(line, min(margins[1:])) for line in lines]
         rest[code[0]] = lines[code[0]].lstrip()
         yield rest
+    if not any(lines[number].endswith(":") for number in code):
+        # Nothing asks for an indentation, so whatever there is was not meant.
+        yield [line.lstrip() for line in lines]
 
 
 def _dedented(line: str, margin: int) -> str:
@@ -274,16 +357,48 @@ def _up_to_return(body: list[ast.stmt]) -> list[ast.stmt]:
     return []
 
 
+def _named_function(tree: ast.Module, lines: Sequence[str]) -> str | None:
+    """Return the body of the last function that is named as programs are, wherever it stands."""
+    if any(isinstance(statement, ast.Return) for statement in tree.body):
+        return None
+    named = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef)
+        and node.name in _FUNCTION_NAMES
+        and any(isinstance(inner, ast.Return) for inner in node.body)
+    ]
+    if not named:
+        return None
+    function = max(named, key=lambda node: node.lineno)
+    start = end = min([function.lineno, *(item.lineno for item in function.decorator_list)]) - 1
+    while start and _COMMENT.match(lines[start - 1]):
+        start -= 1
+    comments = [line.lstrip() for line in lines[start:end]]
+    return _joined([*comments, *next(_layouts(_body_lines(function, lines)))])
+
+
 def _returning(body: list[ast.stmt], lines: Sequence[str]) -> str | None:
     """Return the program that lines hold, bare or as a function; None if no `return` ends it."""
     if body and isinstance(body[-1], ast.Return):
-        return _joined(lines)
+        return _joined(lines[_start_of_last(body) :])
     match [statement for statement in body if isinstance(statement, ast.FunctionDef)]:
         case [function] if any(isinstance(inner, ast.Return) for inner in function.body):
             comments = [line for line in lines[: function.lineno - 1] if _COMMENT.match(line)]
             return _joined([*comments, *next(_layouts(_body_lines(function, lines)))])
         case _:
             return None
+
+
+def _start_of_last(body: list[ast.stmt]) -> int:
+    """Return the first line of the last of several programs, each of which returns."""
+    before = [at for at, node in enumerate(body[:-1], start=1) if isinstance(node, ast.Return)]
+    if not before:
+        return 0
+    first, last = (ast.Module(part, []) for part in (body[: before[-1]], body[before[-1] :]))
+    if piece_of(first, "").binds & piece_of(last, "").reads:
+        return 0
+    return body[before[-1] - 1].end_lineno or 0
 
 
 def _body_lines(function: ast.FunctionDef, lines: Sequence[str]) -> list[str]:
