@@ -1,0 +1,86 @@
+"""What can be done next in a state, as a value that can be carried out on a copy of the state."""
+
+from dataclasses import dataclass
+
+from hardwon.languages.step.dims import Dim
+from hardwon.languages.step.graph import Ref
+from hardwon.languages.step.primitives import Reshape
+from hardwon.languages.step.synthesis.calls import Arguments, Call, Route
+from hardwon.languages.step.synthesis.sampler import Drawing
+from hardwon.languages.step.synthesis.values import Fit, Value, base, full_dims
+from hardwon.languages.step.types import components
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """Apply a function."""
+
+    call: Call
+
+    def play(self, drawing: Drawing) -> tuple[Ref, ...]:
+        """Carry it out; no results, since the program goes on.
+
+        Raises:
+            CannotAdaptError: if it turns out illegal.
+        """
+        call = self.call
+        drawing.require_sane(components(call.function.output), call.dims)
+        ref = call.build(drawing.builder)
+        key = drawing.sampler.keys[call.function.name]
+        drawing.born(ref, key, call.arguments, [call.function])
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Route tokens through branches and merge them."""
+
+    route: Route
+
+    def play(self, drawing: Drawing) -> tuple[Ref, ...]:
+        """See `Use.play`."""
+        route, family = self.route, self.route.family
+        drawing.require_sane(components(family.merge.output), route.dims)
+        ref = route.build(drawing.builder)
+        drawing.consumed[route.index.ref] += 1
+        functions = [family.merge, *(fn for fn in family.branches if fn)]
+        key = drawing.sampler.keys[family.merge.name]
+        drawing.born(ref, key, route.arguments, functions, [route.index])
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Split one dimension in two. No function asks for it, so nothing else would bring it about."""
+
+    value: Value
+    at: int
+    """Position among the full dimensions."""
+    size: Dim
+    """Of the inner part."""
+
+    def play(self, drawing: Drawing) -> tuple[Ref, ...]:
+        """See `Use.play`."""
+        (item,) = self.value.items
+        shape = full_dims(item, self.value.stream.shape)
+        builder = drawing.builder
+        ref = builder.adapt(self.value.ref, base(item), shape)
+        (ref,) = builder.add(Reshape((self.at,), self.size), (ref,))
+        fit = Fit(self.value, 1, shape, spread=False)
+        drawing.born(ref, self.value.producer, Arguments((fit,)), [])
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Return results."""
+
+    taken: tuple[Fit, ...]
+    """What provides each component of each output."""
+
+    def play(self, drawing: Drawing) -> tuple[Ref, ...]:
+        """Return the program's results; otherwise see `Use.play`."""
+        return drawing.results(self.taken)
+
+
+Move = Use | Send | Split | End
