@@ -7,12 +7,14 @@ import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
-from pathlib import Path
 
+from journal_places import NewPlace
 from test_journal_values import CORRECT, JUDGE, WRONG, make_experience, make_sample, make_task
 
 from hardwon.journal import Journal, NoRunError, SampleRecord
-from hardwon.records import Experience
+from hardwon.records import Experience, Task
+
+pytest_plugins = ["journal_databases"]
 
 KILLS = 10
 SAMPLES = 24
@@ -28,10 +30,10 @@ def draw(iteration: int, task: int, index: int) -> SampleRecord:
     return make_sample(index, impl, CORRECT if solves else WRONG, tokens=index)
 
 
-def play(file: Path, report: Callable[[str], object]) -> None:
+def play(place: str, report: Callable[[str], object]) -> None:
     """Play a small run to its end, from wherever it was left."""
     report("opening")
-    with Journal.open(file) as journal:
+    with Journal.open(place) as journal:
         try:
             run = journal.resume_run({"seed": 1}, TASKS)
         except NoRunError:
@@ -46,37 +48,46 @@ def play(file: Path, report: Callable[[str], object]) -> None:
                     rows = [draw(iteration, number, start + offset) for offset in range(BATCH)]
                     journal.record_samples(run, iteration, task.digest, 0.7, rows, judge=JUDGE)
                     report(f"sample {start} of task {number} in iteration {iteration}")
-            remembered.append(make_experience(TASKS[iteration], iteration=iteration))
+            remembered.append(_experience(TASKS[iteration], iteration))
             journal.record_experience(run, remembered[-1])
             journal.finish_iteration(run, iteration)
         journal.finish_run(run, "all tasks are solved")
 
 
-def play_and_tell(file: Path, pipe: Connection) -> None:
-    play(file, pipe.send)
+def _experience(task: Task, iteration: int) -> Experience:
+    impl = draw(iteration, iteration, 0).answer.impl
+    assert impl is not None
+    solved = sum(draw(iteration, iteration, index).verdict.correct for index in range(SAMPLES))
+    return make_experience(task, impl, iteration=iteration, counts=(solved, SAMPLES))
 
 
-def begin_to_play(file: Path) -> tuple[ForkServerProcess, Connection]:
+def play_and_tell(place: str, pipe: Connection) -> None:
+    play(place, pipe.send)
+
+
+def begin_to_play(place: str) -> tuple[ForkServerProcess, Connection]:
     """Play in another process; the connection tells each step."""
     # A fork server makes new processes fast, and has no threads that a fork would lose.
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["hardwon.journal", "hypothesis.strategies"])
     steps, pipe = context.Pipe(duplex=False)
-    process = context.Process(target=play_and_tell, args=(file, pipe))
+    process = context.Process(target=play_and_tell, args=(place, pipe))
     process.start()
     pipe.close()
     return process, steps
 
 
-def digests(file: Path) -> list[str | None]:
-    with Journal.open(file, create=False) as journal:
+def digests(place: str) -> list[str | None]:
+    with Journal.open(place, create=False) as journal:
         assert journal.verify() == []
         return [iteration.digest for iteration in journal.iterations(1)]
 
 
-def test_a_run_that_is_killed_and_resumed_ends_like_one_that_is_not(tmp_path: Path) -> None:
+def test_a_run_that_is_killed_and_resumed_ends_like_one_that_is_not(
+    new_place: NewPlace,
+) -> None:
     rng = random.Random(0)
-    killed, whole = tmp_path / "killed.db", tmp_path / "whole.db"
+    killed, whole = new_place(), new_place()
     for _ in range(KILLS):
         process, steps = begin_to_play(killed)
         with steps:

@@ -1,8 +1,13 @@
 """A journal that cannot be opened or written says why, and what to do."""
 
+import multiprocessing
+import os
 import sqlite3
+import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
@@ -73,10 +78,10 @@ def _other_database(folder: Path) -> Path:
     ("place", "reason"),
     [
         (_text, "notes.txt: it is not a database; choose another"),
-        (_other_database, "other.db: it is a database of something else; choose another"),
+        (_other_database, "other.db: it is a database of something else; choose another one"),
         (lambda folder: folder, "it is a folder; name a file"),
         (lambda folder: folder / "no" / "runs.db", "does not exist; create it"),
-        (lambda folder: "postgresql://host/runs", "'postgresql' yet; give a file"),
+        (lambda folder: "mysql://host/runs", "'mysql'; give a file, or a URL that begins with"),
         (lambda folder: "://runs", "is not the URL of a database"),
         (lambda folder: f"sqlite:///file:{folder}/no.db?mode=ro&uri=true", "cannot be opened"),
     ],
@@ -114,7 +119,7 @@ def test_an_empty_file_becomes_a_journal(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("statement", "version"),
     [
-        (f"UPDATE journal_schema SET version = {schema.SCHEMA_VERSION + 1}", "version 2"),
+        (f"UPDATE journal_schema SET version = {schema.SCHEMA_VERSION + 1}", "version 3"),
         ("DELETE FROM journal_schema", "version None"),
     ],
 )
@@ -122,7 +127,7 @@ def test_another_schema_version_is_refused(file: Path, statement: str, version: 
     execute(file, statement)
     with pytest.raises(JournalError) as caught:
         Journal.open(file)
-    assert f"its schema has {version}, but this Hardwon reads version 1" in str(caught.value)
+    assert f"its schema has {version}, but this Hardwon reads versions up to 2" in str(caught.value)
     assert "install the version of Hardwon that wrote it, or a later one" in str(caught.value)
 
 
@@ -190,3 +195,96 @@ def test_the_tables_can_be_stated_for_either_database(name: str) -> None:
     dialect = URL.create(name).get_dialect()()
     for table in schema.Base.metadata.sorted_tables:
         assert f"CREATE TABLE {table.name}" in str(CreateTable(table).compile(dialect=dialect))
+
+
+def test_reading_leaves_nothing_behind(file: Path) -> None:
+    before = file.read_bytes()
+    with Journal.open(file, read_only=True) as journal:
+        assert journal.tasks(1) == [TASK]
+        with pytest.raises(JournalError, match="read-only"):
+            journal.begin_run({}, [TASK])
+    assert file.read_bytes() == before
+    assert list(file.parent.iterdir()) == [file]
+
+
+def test_what_a_killed_process_left_in_the_log_is_read_and_left_there(
+    file: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    with Journal.open(file) as journal:
+        journal.begin_run({}, [TASK])
+        for ending in ("", "-wal"):
+            name = f"{file.name}{ending}"
+            (copy / name).write_bytes(file.with_name(name).read_bytes())
+    log = (copy / f"{file.name}-wal").read_bytes()
+    with Journal.open(copy / file.name, read_only=True) as journal:
+        assert len(journal.runs()) == 2
+    assert (copy / f"{file.name}-wal").read_bytes() == log
+
+
+def _read_as_somebody_else(file: Path, pipe: Connection) -> None:
+    os.setuid(65534)
+    with Journal.open(file, read_only=True) as journal:
+        pipe.send(len(journal.runs()))
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="has to become a user who may not write")
+def test_a_journal_in_a_folder_that_nobody_may_write_can_be_read(tmp_path: Path) -> None:
+    with tempfile.TemporaryDirectory() as name:  # pytest's own folder is nobody else's business
+        folder = Path(name)
+        file = folder / "runs.db"
+        with Journal.open(file) as journal:
+            journal.begin_run({}, [TASK])
+        folder.chmod(0o555)
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(["hardwon.journal"])
+        result, pipe = context.Pipe(duplex=False)
+        process = context.Process(target=_read_as_somebody_else, args=(file, pipe))
+        process.start()
+        process.join()
+        assert process.exitcode == 0
+        assert result.recv() == 1
+        assert list(folder.iterdir()) == [file]
+
+
+@pytest.fixture
+def tiny_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of one mebibyte."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+    try:
+        mounted = subprocess.run(mount, capture_output=True, text=True, check=False)
+        said = mounted.stderr.strip()
+    except OSError as error:
+        pytest.skip(f"cannot mount a disk: {error}")
+    if mounted.returncode != 0:
+        pytest.skip(f"cannot mount a disk: {said}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_run_goes_on_when_a_full_disk_has_space_again(tiny_disk: Path, tmp_path: Path) -> None:
+    def play(file: Path) -> list[str | None]:
+        with Journal.open(file) as journal:
+            run = journal.begin_run({}, [TASK]) if not journal.runs() else 1
+            journal.begin_iteration(run, 0, 0, [], [TASK])
+            for start in range(len(journal.samples(run, 0, TASK.digest, 0.7)), 400, 10):
+                rows = [make_sample(n, f"{n} {'x' * 900}") for n in range(start, start + 10)]
+                journal.record_samples(run, 0, TASK.digest, 0.7, rows, judge=JUDGE)
+            journal.finish_iteration(run, 0)
+            return [step.digest for step in journal.iterations(run)]
+
+    file = tiny_disk / "runs.db"
+    with pytest.raises(JournalError, match=r"the disk is full|check the disk and its free space"):
+        play(file)
+    grow = ["mount", "-o", "remount,size=8m", str(tiny_disk)]
+    with Journal.open(file, read_only=True) as journal:
+        kept = len(journal.samples(1, 0, TASK.digest, 0.7))
+        assert journal.verify() == []
+    assert 0 < kept < 400
+    subprocess.run(grow, check=True)
+    assert play(file) == play(tmp_path / "whole.db")

@@ -4,11 +4,11 @@ import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from importlib.metadata import version
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from journal_places import NewPlace
 from test_journal_values import (
     CORRECT,
     GAVE_UP,
@@ -34,14 +34,16 @@ from hardwon.journal import (
 )
 from hardwon.records import NO_PROGRAM, Answer, Usage, Verdict, program_digest
 
+pytest_plugins = ["journal_databases"]
+
 TASKS = [make_task("scan/maximum"), make_task("scan/other", dims=("K",)), make_task("plain")]
 FIRST, SECOND, THIRD = TASKS
 SETTINGS: dict[str, JSON] = {"model": {"name": "m", "temperatures": [0.4, 0.7]}, "seed": 1}
 
 
 @pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    with Journal.open(tmp_path / "runs.db") as journal:
+def journal(place: str) -> Iterator[Journal]:
+    with Journal.open(place) as journal:
         yield journal
 
 
@@ -319,9 +321,9 @@ def test_a_run_remembers_one_answer_per_task(journal: Journal, run: int) -> None
     assert len(journal.experiences(run)) == len(journal.experiences(other)) == 1
 
 
-def test_equal_runs_have_equal_digests(tmp_path: Path) -> None:
-    def digests(name: str, tokens: int) -> list[str | None]:
-        with Journal.open(tmp_path / name) as journal:
+def test_equal_runs_have_equal_digests(new_place: NewPlace) -> None:
+    def digests(tokens: int) -> list[str | None]:
+        with Journal.open(new_place()) as journal:
             run = journal.begin_run(SETTINGS, TASKS)
             for index in range(2):
                 journal.begin_iteration(run, index, 0, [], TASKS)
@@ -330,19 +332,19 @@ def test_equal_runs_have_equal_digests(tmp_path: Path) -> None:
                 journal.finish_iteration(run, index)
             return [iteration.digest for iteration in journal.iterations(run)]
 
-    one, same, other = digests("one.db", 1), digests("same.db", 1), digests("other.db", 2)
+    one, same, other = digests(1), digests(1), digests(2)
     assert one == same
     assert not set(one) & set(other), "the second iteration builds on the first"
 
 
-def test_several_writers_share_a_journal_from_its_creation_on(tmp_path: Path) -> None:
+def test_several_writers_share_a_journal_from_its_creation_on(place: str) -> None:
     together = threading.Barrier(4)
     failures: list[BaseException] = []
 
     def write(seed: int) -> None:
         try:
             together.wait()
-            with Journal.open(tmp_path / "runs.db") as journal:
+            with Journal.open(place) as journal:
                 run = journal.begin_run({"seed": seed}, TASKS)
                 journal.begin_iteration(run, 0, 0, [], TASKS)
                 for task in TASKS:
@@ -358,7 +360,7 @@ def test_several_writers_share_a_journal_from_its_creation_on(tmp_path: Path) ->
     for thread in threads:
         thread.join()
     assert failures == []
-    with Journal.open(tmp_path / "runs.db", create=False) as journal:
+    with Journal.open(place, create=False) as journal:
         assert len(journal.runs()) == 4
         assert all(
             len(journal.samples(run.id, 0, FIRST.digest, 0.7)) == 20 for run in journal.runs()

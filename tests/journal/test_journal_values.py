@@ -74,7 +74,16 @@ verdicts = st.builds(
     code_lines=st.none() | counts,
     seconds=st.floats(0, 1e6),
 )
-usages = st.builds(Usage, input_tokens=counts, output_tokens=counts, steps=counts)
+usages = st.builds(
+    Usage,
+    requests=counts,
+    input_tokens=counts,
+    cached_tokens=counts,
+    output_tokens=counts,
+    thinking_tokens=counts,
+    usd=st.floats(0, 1e6),
+    steps=counts,
+)
 
 
 def make_task(name: str = "scan/maximum", *, dims: Sequence[str] = ("N", "M")) -> Task:
@@ -109,15 +118,22 @@ def make_sample(
     return SampleRecord(answer=Answer(index=index, impl=impl, usage=usage), verdict=verdict)
 
 
-def make_experience(task: Task, impl: str = "return E0", *, iteration: int = 0) -> Experience:
+def make_experience(
+    task: Task,
+    impl: str = "return E0",
+    *,
+    iteration: int = 0,
+    counts: tuple[int, int] = (1, 3),
+) -> Experience:
+    correct, samples = counts
     return Experience(
         task=task,
         impl=impl,
         normal_form="n" * 64,
         code_lines=2,
-        success_rate=1 / 3,
-        correct=1,
-        samples=3,
+        success_rate=correct / samples,
+        correct=correct,
+        samples=samples,
         iteration=iteration,
     )
 

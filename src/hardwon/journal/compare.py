@@ -23,12 +23,15 @@ def setting_differences(
             yield f"setting {name}: recorded {to_json(recorded[key])}, now {to_json(given[key])}"
 
 
-def task_differences(recorded: Mapping[str, str], given: Sequence[Task]) -> Iterator[str]:
+def task_differences(
+    recorded: Mapping[str, str], given: Sequence[Task], waves: Mapping[str, int]
+) -> Iterator[str]:
     """Yield a line for each task that differs, or one if only their order does.
 
     Args:
         recorded: digest to name, in order.
         given: the tasks now.
+        waves: when each recorded task joined; only within a wave does the order count.
     """
     now = {task.digest: task.test_name for task in given}
     gone = [name for digest, name in recorded.items() if digest not in now]
@@ -38,7 +41,7 @@ def task_differences(recorded: Mapping[str, str], given: Sequence[Task]) -> Iter
     for name in new:
         if name not in gone:
             yield f"task {name}: not recorded, now given"
-    if not gone and not new and list(recorded) != list(now):
+    if not gone and not new and list(recorded) != sorted(now, key=lambda task: waves[task]):
         yield "the tasks come in another order"
 
 

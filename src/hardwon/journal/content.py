@@ -7,7 +7,15 @@ import json
 from typing import Any
 
 from hardwon.journal.errors import JournalError
-from hardwon.records import Experience, Task, Verdict, digest_of, program_digest
+from hardwon.records import (
+    Completion,
+    Experience,
+    Message,
+    Task,
+    Verdict,
+    digest_of,
+    program_digest,
+)
 
 
 def to_json(value: Any) -> str:
@@ -58,6 +66,14 @@ def read_verdict(text: str, seconds: float) -> Verdict:
         raise JournalError(f"the stored content of a verdict cannot be read: {error}") from error
 
 
+def is_correct(text: str) -> bool:
+    """Tell whether the stored content of a verdict says so; no if it cannot be read."""
+    try:
+        return json.loads(text)["correct"] is True
+    except (ValueError, TypeError, KeyError):
+        return False
+
+
 def experience_content(experience: Experience) -> dict[str, Any]:
     """Return an experience with digests in place of the task and the program."""
     content = experience.model_dump(mode="json", exclude={"task", "impl"})
@@ -70,3 +86,25 @@ def experience_content(experience: Experience) -> dict[str, Any]:
 def experience_digest(experience: Experience) -> str:
     """Hash an experience."""
     return digest_of(experience_content(experience))
+
+
+def message_digest(message: Message) -> str:
+    """Hash a message. Whether it is stable belongs to the prompt and costs nothing to change."""
+    return digest_of([message.speaker, message.text])
+
+
+def completion_digest(role: str, completion: Any) -> str:
+    """Hash a completion, as JSON-able content, and who asked for it."""
+    return digest_of([role, completion])
+
+
+def read_completion(text: str) -> Completion:
+    """Read a completion from its stored content.
+
+    Raises:
+        JournalError: if the text is not that of a completion.
+    """
+    try:
+        return Completion.model_validate(json.loads(text))
+    except ValueError as error:
+        raise JournalError(f"the stored content of a completion cannot be read: {error}") from error

@@ -1,41 +1,19 @@
-"""The connection to a journal's database: transactions, and errors in words.
+"""The connection to a journal's database: transactions, and errors in words."""
 
-Whatever holds for SQLite alone is in this module.
-"""
-
-import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, make_url
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError
-from sqlalchemy.pool import ConnectionPoolEntry
 
-from hardwon.journal import schema
+from hardwon.journal import schema, versions
+from hardwon.journal.backends import LOCK_TIMEOUT, WRITES, Backend
 from hardwon.journal.errors import JournalError
-
-LOCK_TIMEOUT = 30.0
-"""Seconds to wait for another process to end its transaction."""
-
-_WRITES = "journal_writes"
-"""Execution option of the connections that mean to write."""
-
-_REASONS = {
-    sqlite3.SQLITE_NOTADB: "it is not a database; choose another file for the journal",
-    sqlite3.SQLITE_CORRUPT: "the file is damaged; restore it from a copy or start a new journal",
-    sqlite3.SQLITE_CANTOPEN: "it cannot be opened; check the path and the folder's permissions",
-    sqlite3.SQLITE_PERM: "access is denied; check the permissions of the file and its folder",
-    sqlite3.SQLITE_READONLY: "it is read-only; make the file and its folder writable",
-    sqlite3.SQLITE_FULL: "the disk is full; free some space and resume, all that was recorded "
-    "before is safe",
-    sqlite3.SQLITE_IOERR: "reading or writing failed; check the disk and its free space",
-    sqlite3.SQLITE_BUSY: f"another process has kept it locked for {LOCK_TIMEOUT:.0f} s; "
-    "try again when that one is done",
-}
+from hardwon.journal.postgres import Postgres
+from hardwon.journal.sqlite import Sqlite
 
 _INSERTS: dict[str, Callable[[type[schema.Base]], sqlite.Insert | postgresql.Insert]] = {
     "sqlite": sqlite.insert,
@@ -47,47 +25,81 @@ _INSERTS: dict[str, Callable[[type[schema.Base]], sqlite.Insert | postgresql.Ins
 class Database:
     """An open database with the journal's tables in it."""
 
-    def __init__(self, engine: Engine, name: str) -> None:
-        self._engine = engine
-        self._writer = engine.execution_options(**{_WRITES: True})
-        self._name = name
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._engine = backend.engine(LOCK_TIMEOUT)
+        self._writer = self._engine.execution_options(**{WRITES: True})
+        self._held = ExitStack()
 
     @classmethod
-    def open(cls, path_or_url: str | Path, *, create: bool) -> "Database":
-        """Open a database; if it is empty or does not exist yet, create the tables.
-
-        Args:
-            path_or_url: a file, or a URL as SQLAlchemy reads it.
-            create: whether a file that does not exist is created.
+    def open(cls, path_or_url: str | Path, *, create: bool, read_only: bool = False) -> "Database":
+        """Open a database; see `Journal.open`.
 
         Raises:
             JournalError: if it cannot be opened or is not a journal that this version reads.
         """
-        url = _url_of(path_or_url)
-        _check_place(url, create=create)
-        engine = create_engine(url, connect_args={"timeout": LOCK_TIMEOUT})
-        event.listen(engine, "connect", _set_up)
-        event.listen(engine, "begin", _begin)
-        database = cls(engine, url.database or "in memory")
+        database = cls(_backend_of(path_or_url, create=create, read_only=read_only))
         try:
+            if read_only:
+                return database._ready_to_read()
             database._prepare()
         except BaseException:
             database.close()
             raise
         return database
 
-    def _prepare(self) -> None:
+    def _prepare(self, *, keep_copy: bool = True) -> None:
+        """Make the tables, or bring them to the present version."""
+        if self._version() == schema.SCHEMA_VERSION:
+            return
+        with self.writing() as connection:
+            # Asked again, because another process may have been faster.
+            version = versions.version_of(connection, self._backend.name)
+            if version is None:
+                versions.create(connection)
+            elif version < schema.SCHEMA_VERSION:
+                if keep_copy:
+                    self._back_up(version)
+                versions.upgrade(connection, version)
+
+    def _back_up(self, version: int) -> None:
+        try:
+            self._backend.back_up(version)
+        except (OSError, DBAPIError) as error:
+            raise JournalError(
+                f"journal {self._backend.name}: a copy of it, to be kept before it is upgraded, "
+                f"cannot be written beside it ({error}); free some space or make the folder "
+                "writable"
+            ) from error
+
+    def _ready_to_read(self) -> "Database":
+        """Return itself, or an upgraded copy of an older journal."""
+        version = self._version()
+        if version == schema.SCHEMA_VERSION:
+            return self
+        if version is None:
+            raise JournalError(f"journal {self._backend.name}: nothing is recorded in it yet")
+        copies = ExitStack()
+        try:
+            backend = copies.enter_context(self._backend.upgraded_copy(version))
+            copy = Database(backend)
+            copies.callback(copy._engine.dispose)
+            copy._prepare(keep_copy=False)
+        except BaseException:
+            copies.close()
+            raise
+        self.close()
+        copy._held = copies
+        return copy
+
+    def _version(self) -> int | None:
         with self.reading() as connection:
-            ready = schema.is_ready(connection, self._name)
-        if not ready:
-            with self.writing() as connection:
-                # Asked again, because another process may have been faster.
-                if not schema.is_ready(connection, self._name):
-                    schema.create(connection)
+            return versions.version_of(connection, self._backend.name)
 
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()
+        self._held.close()
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -109,15 +121,18 @@ class Database:
         with self._failing_in_words(), self._writer.begin() as connection:
             yield connection
 
+    def storage_faults(self) -> list[str]:
+        """Return a line for each thing that the database itself finds damaged."""
+        with self.reading() as connection:
+            return list(self._backend.storage_faults(connection))
+
     @contextmanager
     def _failing_in_words(self) -> Iterator[None]:
         try:
             yield
         except DBAPIError as error:
-            code = getattr(error.orig, "sqlite_errorcode", None)
-            # The low byte of SQLite's extended codes is the general one.
-            reason = None if code is None else _REASONS.get(code & 0xFF)
-            raise JournalError(f"journal {self._name}: {reason or error.orig}") from error
+            reason = self._backend.reason(error) or str(error.orig).strip()
+            raise JournalError(f"journal {self._backend.name}: {reason}") from error
 
 
 def insert_missing(
@@ -129,47 +144,59 @@ def insert_missing(
         connection.execute(statement, rows)
 
 
+def without_password(path_or_url: str) -> str:
+    """Return a URL fit to be shown and written down: without its password, wherever it stands.
+
+    Raises:
+        JournalError: if it is no URL.
+    """
+    if "://" not in path_or_url:
+        return path_or_url
+    url = _url_of(path_or_url)._replace(password=None)
+    secrets = [name for name in url.query if "password" in name]
+    return url.difference_update_query(secrets).render_as_string(hide_password=False)
+
+
+def _backend_of(path_or_url: str | Path, *, create: bool, read_only: bool) -> Backend:
+    """Return the backend for a file or a URL.
+
+    Args:
+        path_or_url: a file, or a URL as SQLAlchemy reads it.
+        create: whether a file may be created.
+        read_only: whether nothing will be written.
+
+    Raises:
+        JournalError: if it names no database that can hold a journal.
+    """
+    url = _url_of(path_or_url)
+    match url.get_backend_name():
+        case "sqlite":
+            return Sqlite(url, create=create, read_only=read_only)
+        case "postgresql":
+            return Postgres(url)
+        case other:
+            raise JournalError(
+                f"a journal cannot be kept in {other!r}; give a file, or a URL that begins with "
+                "sqlite:/// or postgresql://"
+            )
+
+
 def _url_of(path_or_url: str | Path) -> URL:
+    """Return the URL that names a database; a text without `://` is a file.
+
+    Raises:
+        JournalError: if it is no URL.
+    """
     if isinstance(path_or_url, Path) or "://" not in path_or_url:
         return URL.create("sqlite", database=str(path_or_url))
+    # The short form that many services hand out.
+    text = path_or_url.replace("postgres://", "postgresql://", 1)
     try:
-        url = make_url(path_or_url)
-    except ArgumentError as error:
-        raise JournalError(f"{path_or_url!r} is not the URL of a database") from error
-    if url.get_backend_name() != "sqlite":
+        return make_url(text)
+    except (ArgumentError, ValueError) as error:
+        # Says nothing of what was given: a password may be in it.
         raise JournalError(
-            f"a journal cannot be kept in {url.get_backend_name()!r} yet; "
-            "give a file, or a URL that begins with sqlite:///"
-        )
-    return url
-
-
-def _check_place(url: URL, *, create: bool) -> None:
-    if url.database in {None, "", ":memory:"} or url.query.get("uri"):
-        return
-    file = Path(str(url.database))
-    if file.is_dir():
-        raise JournalError(f"journal {file}: it is a folder; name a file in it")
-    if not file.parent.is_dir():
-        raise JournalError(f"journal {file}: the folder {file.parent} does not exist; create it")
-    if not create and not file.exists():
-        raise JournalError(f"journal {file}: it does not exist; check the path")
-
-
-def _set_up(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
-    """Prepare a new connection: readers beside a writer, links that must hold, our own BEGIN."""
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode = WAL")
-    cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.close()
-
-
-def _begin(connection: Connection) -> None:
-    """Begin a transaction; writers take the lock at once.
-
-    A transaction that reads first and writes later would fail, without any waiting, if another
-    process wrote in between.
-    """
-    writes = connection.get_execution_options().get(_WRITES, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+            "what begins with "
+            f"{path_or_url.partition('://')[0]!r} is not the URL of a database; "
+            "write it like postgresql://USER@HOST:PORT/DATABASE"
+        ) from error

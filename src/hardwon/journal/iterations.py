@@ -4,21 +4,26 @@ The digest of an iteration covers the digest of the one before, and that of the 
 run's configuration and tasks. So a change anywhere in a run's past shows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import NamedTuple
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, union_all, update
 
 from hardwon.journal.compare import value_differences
-from hardwon.journal.content import experience_digest
+from hardwon.journal.content import experience_digest, is_correct
 from hardwon.journal.database import insert_missing
 from hardwon.journal.entries import IterationRecord
 from hardwon.journal.errors import JournalError, JournalMismatchError
+from hardwon.journal.rows import VERDICT_OF_SAMPLE, additions, exchange_keys
 from hardwon.journal.runs import record as run_record
 from hardwon.journal.runs import task_digests, task_name
 from hardwon.journal.schema import (
     DemonstrationRow,
+    ExchangeRow,
     ExperienceRow,
+    ImportDemonstrationRow,
+    ImportRow,
     IterationRow,
     IterationTaskRow,
     RunRow,
@@ -35,6 +40,7 @@ def begin(
     index: int,
     *,
     stratum: int,
+    effort: int,
     demonstrations: Sequence[Experience],
     tasks: Sequence[Task],
 ) -> None:
@@ -45,15 +51,22 @@ def begin(
     if recorded is None:
         _check_turn(connection, run, index)
         _check_known(connection, run, demonstrations, tasks)
-        _insert(connection, run, index, stratum=stratum, demonstrations=selected, tasks=attempted)
+        row = {"run": run, "iteration": index, "stratum": stratum, "effort": effort}
+        _insert(connection, row, demonstrations=selected, tasks=attempted)
         return
     differences = value_differences(
         {
             "stratum": recorded.stratum,
+            "effort": recorded.effort,
             "demonstrations": recorded.demonstrations,
             "tasks": sorted(recorded.tasks),
         },
-        {"stratum": stratum, "demonstrations": selected, "tasks": sorted(attempted)},
+        {
+            "stratum": stratum,
+            "effort": effort,
+            "demonstrations": selected,
+            "tasks": sorted(attempted),
+        },
     )
     JournalMismatchError.raise_if(
         differences, f"iteration {index} of run {run} has been begun otherwise"
@@ -66,6 +79,16 @@ def finish(connection: Connection, run: int, index: int) -> None:
     if recorded is None:
         raise JournalError(f"iteration {index} of run {run} has not been begun")
     if recorded.finished_at is None:
+        for task, counts in sample_counts(connection, run, index).items():
+            connection.execute(
+                update(IterationTaskRow)
+                .where(
+                    IterationTaskRow.run == run,
+                    IterationTaskRow.iteration == index,
+                    IterationTaskRow.task == task,
+                )
+                .values(samples=counts.samples, correct=counts.correct)
+            )
         connection.execute(
             update(IterationRow)
             .where(IterationRow.run == run, IterationRow.iteration == index)
@@ -78,6 +101,7 @@ def find(connection: Connection, run: int, index: int) -> IterationRecord | None
     row = connection.execute(
         select(
             IterationRow.stratum,
+            IterationRow.effort,
             IterationRow.started_at,
             IterationRow.finished_at,
             IterationRow.digest,
@@ -85,10 +109,11 @@ def find(connection: Connection, run: int, index: int) -> IterationRecord | None
     ).one_or_none()
     if row is None:
         return None
-    stratum, started_at, finished_at, digest = row
+    stratum, effort, started_at, finished_at, digest = row
     return IterationRecord(
         index=index,
         stratum=stratum,
+        effort=effort,
         demonstrations=_demonstrations(connection, run, index),
         tasks=_attempted(connection, run, index),
         started_at=started_at,
@@ -125,21 +150,52 @@ def is_complete(connection: Connection, run: int, index: int) -> bool:
     return digest is not None
 
 
-def derived_digest(connection: Connection, run: int, index: int) -> str:
-    """Hash all that is recorded of an iteration, and the recorded digest of the one before."""
-    return digest_of(
-        {
-            "parent": _parent_digest(connection, run, index),
-            "stratum": connection.scalar(
-                select(IterationRow.stratum).where(
-                    IterationRow.run == run, IterationRow.iteration == index
-                )
-            ),
-            "tasks": _attempted(connection, run, index),
-            "demonstrations": _demonstrations(connection, run, index),
-            "samples": _sample_rows(connection, run, index),
-        }
+class Counts(NamedTuple):
+    """What an iteration has of one task."""
+
+    samples: int
+    correct: int
+
+
+def sample_counts(connection: Connection, run: int, index: int) -> dict[str, Counts]:
+    """Count the samples of each attempted task, by its digest."""
+    found = dict.fromkeys(_attempted(connection, run, index), Counts(0, 0))
+    rows = connection.execute(
+        select(SampleRow.task, VerdictRow.content, func.count())
+        .join(VerdictRow, VERDICT_OF_SAMPLE)
+        .where(SampleRow.run == run, SampleRow.iteration == index)
+        .group_by(SampleRow.task, VerdictRow.content)
     )
+    for task, content, number in rows:
+        known = found.get(task, Counts(0, 0))
+        right = number if is_correct(content) else 0
+        found[task] = Counts(known.samples + number, known.correct + right)
+    return found
+
+
+def derived_digest(connection: Connection, run: int, index: int) -> str:
+    """Hash all that is recorded of an iteration, and the recorded digest of the one before.
+
+    What version 1 did not record is left out where it says nothing, so that old digests hold.
+    """
+    row = connection.execute(
+        select(IterationRow.stratum, IterationRow.effort).where(
+            IterationRow.run == run, IterationRow.iteration == index
+        )
+    ).one()
+    content: dict[str, object] = {
+        "parent": _parent_digest(connection, run, index),
+        "stratum": row.stratum,
+        "tasks": _attempted(connection, run, index),
+        "demonstrations": _demonstrations(connection, run, index),
+        "samples": _sample_rows(connection, run, index),
+    }
+    if row.effort:
+        content["effort"] = row.effort
+    exchanges = _exchanges(connection, run, index)
+    if exchanges:
+        content["exchanges"] = exchanges
+    return digest_of(content)
 
 
 def _parent_digest(connection: Connection, run: int, index: int) -> str | None:
@@ -150,42 +206,55 @@ def _parent_digest(connection: Connection, run: int, index: int) -> str | None:
             )
         )
     configuration = connection.scalar(select(RunRow.configuration_digest).where(RunRow.id == run))
-    return digest_of({"configuration": configuration, "tasks": task_digests(connection, run)})
+    # Tasks that joined later are sealed by the iterations that attempt them.
+    tasks = task_digests(connection, run, wave=0)
+    return digest_of({"configuration": configuration, "tasks": tasks})
 
 
 def _sample_rows(connection: Connection, run: int, index: int) -> list[list[object]]:
     rows = connection.execute(
-        select(
-            SampleRow.task,
-            SampleRow.temperature,
-            SampleRow.sample,
-            SampleRow.program,
-            SampleRow.judge,
-            VerdictRow.digest,
-            SampleRow.input_tokens,
-            SampleRow.output_tokens,
-            SampleRow.steps,
-        )
-        .join(
-            VerdictRow,
-            (VerdictRow.task == SampleRow.task)
-            & (VerdictRow.judge == SampleRow.judge)
-            & (VerdictRow.program == SampleRow.program),
-        )
+        select(SampleRow.__table__, VerdictRow.digest.label("verdict"))
+        .join(VerdictRow, VERDICT_OF_SAMPLE)
         .where(SampleRow.run == run, SampleRow.iteration == index)
-    ).all()
+    ).mappings()
+    columns = (
+        *("task", "temperature", "sample", "program", "judge", "verdict"),
+        *("input_tokens", "output_tokens", "steps"),
+    )
+    found = []
+    for row in rows:
+        added = additions(dict(row))
+        found.append([*(row[name] for name in columns), *([added] if added else [])])
     # Sorted here, because databases differ in how they order text.
-    return [list(row) for row in sorted(rows, key=lambda row: (row[0], row[1], row[2]))]
+    return sorted(found, key=lambda values: (values[0], values[1], values[2]))
+
+
+def _exchanges(connection: Connection, run: int, index: int) -> dict[str, str]:
+    """Return the digests of the completions that an iteration's samples came from, by key."""
+    named = connection.scalars(
+        select(SampleRow.exchanges).where(
+            SampleRow.run == run, SampleRow.iteration == index, SampleRow.exchanges != "[]"
+        )
+    )
+    keys = {key for text in named for key in exchange_keys(text)}
+    if not keys:
+        return {}
+    rows = connection.execute(
+        select(ExchangeRow.key, ExchangeRow.digest).where(ExchangeRow.run == run)
+    )
+    return {key: digest for key, digest in rows if key in keys}
 
 
 def _demonstrations(connection: Connection, run: int, index: int) -> tuple[str, ...]:
-    return tuple(
-        connection.scalars(
-            select(DemonstrationRow.experience)
-            .where(DemonstrationRow.run == run, DemonstrationRow.iteration == index)
-            .order_by(DemonstrationRow.position)
+    shown = union_all(
+        *(
+            select(table.position, table.experience).where(
+                table.run == run, table.iteration == index
+            )
+            for table in (DemonstrationRow, ImportDemonstrationRow)
         )
-    )
+    ).subquery()
+    return tuple(connection.scalars(select(shown.c.experience).order_by(shown.c.position)))
 
 
 def _attempted(connection: Connection, run: int, index: int) -> tuple[str, ...]:
@@ -221,9 +290,11 @@ def _check_known(
     connection: Connection, run: int, demonstrations: Sequence[Experience], tasks: Sequence[Task]
 ) -> None:
     """Check that the demonstrations and the tasks are those of the run."""
-    remembered = set(
-        connection.scalars(select(ExperienceRow.digest).where(ExperienceRow.run == run))
-    )
+    remembered = {
+        digest
+        for table in (ExperienceRow, ImportRow)
+        for digest in connection.scalars(select(table.digest).where(table.run == run))
+    }
     for experience in demonstrations:
         if experience_digest(experience) not in remembered:
             raise JournalError(
@@ -238,27 +309,22 @@ def _check_known(
 
 def _insert(
     connection: Connection,
-    run: int,
-    index: int,
+    row: Mapping[str, int],
     *,
-    stratum: int,
     demonstrations: Sequence[str],
     tasks: set[str],
 ) -> None:
-    connection.execute(
-        insert(IterationRow),
-        {"run": run, "iteration": index, "stratum": stratum, "started_at": datetime.now(UTC)},
-    )
-    insert_missing(
-        connection,
-        IterationTaskRow,
-        [{"run": run, "iteration": index, "task": task} for task in tasks],
-    )
-    insert_missing(
-        connection,
-        DemonstrationRow,
-        [
-            {"run": run, "iteration": index, "position": position, "experience": experience}
-            for position, experience in enumerate(demonstrations)
-        ],
-    )
+    connection.execute(insert(IterationRow), {**row, "started_at": datetime.now(UTC)})
+    key = {name: row[name] for name in ("run", "iteration")}
+    insert_missing(connection, IterationTaskRow, [{**key, "task": task} for task in tasks])
+    imported = set(connection.scalars(select(ImportRow.digest).where(ImportRow.run == row["run"])))
+    for table, is_import in ((DemonstrationRow, False), (ImportDemonstrationRow, True)):
+        insert_missing(
+            connection,
+            table,
+            [
+                {**key, "position": position, "experience": experience}
+                for position, experience in enumerate(demonstrations)
+                if (experience in imported) == is_import
+            ],
+        )

@@ -16,6 +16,7 @@ from hardwon.journal.database import insert_missing
 from hardwon.journal.entries import SampleRecord
 from hardwon.journal.errors import JournalMismatchError
 from hardwon.journal.iterations import check_attempted, is_complete
+from hardwon.journal.rows import VERDICT_OF_SAMPLE, exchange_keys, row_digest
 from hardwon.journal.runs import task_name
 from hardwon.journal.schema import ProgramRow, SampleRow, VerdictRow
 from hardwon.records import Answer, Usage, Verdict, program_digest
@@ -65,6 +66,27 @@ def insert_programs(connection: Connection, impls: Iterable[str | None]) -> None
     )
 
 
+def insert_verdicts(
+    connection: Connection, task: str, records: Sequence[SampleRecord], judge: str
+) -> None:
+    """Insert verdicts that are not there yet; their programs must be."""
+    insert_missing(
+        connection,
+        VerdictRow,
+        [
+            {
+                "task": task,
+                "judge": judge,
+                "program": program_digest(record.answer.impl),
+                "digest": verdict_digest(record.verdict),
+                "content": to_json(verdict_content(record.verdict)),
+                "seconds": record.verdict.seconds,
+            }
+            for record in records
+        ],
+    )
+
+
 def verdict(connection: Connection, task: str, impl: str | None, judge: str) -> Verdict | None:
     """Return the verdict on one program; None if it has not been judged."""
     row = connection.execute(
@@ -94,37 +116,29 @@ def _insert(
     judge: str,
 ) -> None:
     insert_programs(connection, (record.answer.impl for record in records))
-    insert_missing(
-        connection,
-        VerdictRow,
-        [
-            {
-                "task": batch.task,
-                "judge": judge,
-                "program": program_digest(record.answer.impl),
-                "digest": verdict_digest(record.verdict),
-                "content": to_json(verdict_content(record.verdict)),
-                "seconds": record.verdict.seconds,
-            }
-            for record in records
-        ],
-    )
+    insert_verdicts(connection, batch.task, records, judge)
     insert_missing(
         connection,
         SampleRow,
         [
-            {
-                **batch._asdict(),
-                "sample": record.answer.index,
-                "program": program_digest(record.answer.impl),
-                "judge": judge,
-                "input_tokens": record.answer.usage.input_tokens,
-                "output_tokens": record.answer.usage.output_tokens,
-                "steps": record.answer.usage.steps,
-            }
+            row | {"digest": row_digest(row, verdict_digest(record.verdict))}
             for record in records
+            for row in [_row(batch, record, judge)]
         ],
     )
+
+
+def _row(batch: Batch, record: SampleRecord, judge: str) -> dict[str, Any]:
+    answer = record.answer
+    return {
+        **batch._asdict(),
+        "sample": answer.index,
+        "program": program_digest(answer.impl),
+        "judge": judge,
+        **answer.usage.model_dump(),
+        "note": answer.note,
+        "exchanges": to_json(answer.exchanges),
+    }
 
 
 def _read(connection: Connection, batch: Batch) -> dict[int, tuple[str, SampleRecord]]:
@@ -133,20 +147,15 @@ def _read(connection: Connection, batch: Batch) -> dict[int, tuple[str, SampleRe
         select(
             SampleRow.sample,
             SampleRow.judge,
+            SampleRow.note,
+            SampleRow.exchanges,
             ProgramRow.text,
-            SampleRow.input_tokens,
-            SampleRow.output_tokens,
-            SampleRow.steps,
             VerdictRow.content,
             VerdictRow.seconds,
+            *(getattr(SampleRow, name) for name in Usage.model_fields),
         )
         .join(ProgramRow, ProgramRow.digest == SampleRow.program)
-        .join(
-            VerdictRow,
-            (VerdictRow.task == SampleRow.task)
-            & (VerdictRow.judge == SampleRow.judge)
-            & (VerdictRow.program == SampleRow.program),
-        )
+        .join(VerdictRow, VERDICT_OF_SAMPLE)
         .where(
             SampleRow.run == batch.run,
             SampleRow.iteration == batch.iteration,
@@ -156,20 +165,20 @@ def _read(connection: Connection, batch: Batch) -> dict[int, tuple[str, SampleRe
         .order_by(SampleRow.sample)
     )
     return {
-        index: (
-            judge,
+        row.sample: (
+            row.judge,
             SampleRecord(
                 answer=Answer(
-                    index=index,
-                    impl=text,
-                    usage=Usage(
-                        input_tokens=input_tokens, output_tokens=output_tokens, steps=steps
-                    ),
+                    index=row.sample,
+                    impl=row.text,
+                    usage=Usage(**{name: getattr(row, name) for name in Usage.model_fields}),
+                    exchanges=exchange_keys(row.exchanges),
+                    note=row.note,
                 ),
-                verdict=read_verdict(content, seconds),
+                verdict=read_verdict(row.content, row.seconds),
             ),
         )
-        for index, judge, text, input_tokens, output_tokens, steps, content, seconds in rows
+        for row in rows
     }
 
 
@@ -191,5 +200,7 @@ def _values(judge: str, record: SampleRecord) -> dict[str, Any]:
         "judge": judge,
         "program": program_digest(record.answer.impl),
         **record.answer.usage.model_dump(),
+        "note": record.answer.note,
+        "exchanges": record.answer.exchanges,
         **{f"verdict.{name}": value for name, value in verdict_content(record.verdict).items()},
     }

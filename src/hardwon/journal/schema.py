@@ -1,7 +1,8 @@
-"""The tables of a journal, version 1.
+"""The tables of a journal, version 2; `migrations/` brings older ones up to it.
 
-Rows are added and completed, never changed or deleted. Content (tasks, programs, verdicts) is
-named by its hash and shared by all runs of a journal; the rest belongs to one run.
+Rows are added and completed, never changed or deleted. Content (tasks, programs, verdicts, prompts
+and their messages) is named by its hash and shared by all runs of a journal; the rest belongs to
+one run.
 """
 
 import re
@@ -10,7 +11,6 @@ from typing import Annotated, Any
 
 from sqlalchemy import (
     CheckConstraint,
-    Connection,
     DateTime,
     Dialect,
     ForeignKey,
@@ -20,18 +20,13 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
-    func,
-    insert,
-    inspect,
-    select,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from hardwon.journal.entries import RunState
-from hardwon.journal.errors import JournalError
 from hardwon.records import NO_PROGRAM
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _ESCAPED = "escaped:"
 _REFUSED = re.compile("[\0\ud800-\udfff]")
@@ -96,7 +91,11 @@ class Base(DeclarativeBase):
 
 
 class SchemaRow(Base):
-    """The one row that tells which version of these tables a database has."""
+    """The one row that tells which version of these tables a database has.
+
+    Alembic's own table says the same in its way; this one tells versions of Hardwon that do not
+    know Alembic yet that a journal is too new for them.
+    """
 
     __tablename__ = "journal_schema"
 
@@ -172,6 +171,8 @@ class RunTaskRow(Base):
     run: Mapped[int] = mapped_column(ForeignKey(RunRow.id), primary_key=True)
     task: Mapped[Digest] = mapped_column(ForeignKey(TaskRow.digest), primary_key=True)
     position: Mapped[int]
+    wave: Mapped[int] = mapped_column(server_default="0")
+    """How many times the run had grown when the task joined; 0 if the run began with it."""
 
 
 class IterationRow(Base):
@@ -185,6 +186,7 @@ class IterationRow(Base):
     run: Mapped[int] = mapped_column(ForeignKey(RunRow.id), primary_key=True)
     iteration: Mapped[int] = mapped_column(primary_key=True)
     stratum: Mapped[int]
+    effort: Mapped[int] = mapped_column(server_default="0")
     started_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
     digest: Mapped[Digest | None]
@@ -202,6 +204,10 @@ class IterationTaskRow(Base):
     run: Mapped[int] = mapped_column(primary_key=True)
     iteration: Mapped[int] = mapped_column(primary_key=True)
     task: Mapped[Digest] = mapped_column(primary_key=True)
+    samples: Mapped[int | None]
+    """How many samples of the task the iteration has; None until it is complete."""
+    correct: Mapped[int | None]
+    """The correct ones among them."""
 
 
 class SampleRow(Base):
@@ -229,6 +235,15 @@ class SampleRow(Base):
     input_tokens: Mapped[int]
     output_tokens: Mapped[int]
     steps: Mapped[int]
+    requests: Mapped[int] = mapped_column(server_default="0")
+    cached_tokens: Mapped[int] = mapped_column(server_default="0")
+    thinking_tokens: Mapped[int] = mapped_column(server_default="0")
+    usd: Mapped[float] = mapped_column(server_default="0")
+    note: Mapped[str | None]
+    exchanges: Mapped[str] = mapped_column(server_default="[]")
+    """Keys of the exchanges that led to it, as JSON."""
+    digest: Mapped[Digest | None]
+    """None in samples that version 1 recorded."""
 
 
 class ExperienceRow(Base):
@@ -270,33 +285,96 @@ class DemonstrationRow(Base):
     experience: Mapped[Digest]
 
 
-def is_ready(connection: Connection, name: str) -> bool:
-    """Tell whether the database holds a journal that this version reads; False if it is empty.
+class ImportRow(Base):
+    """A verified answer that comes from elsewhere and that a run begins, or goes on, with."""
 
-    Args:
-        connection: to the database.
-        name: what to call the database in errors.
+    __tablename__ = "imports"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["task", "judge", "program"], [VerdictRow.task, VerdictRow.judge, VerdictRow.program]
+        ),
+        UniqueConstraint("run", "digest"),
+        UniqueConstraint("run", "task"),
+        CheckConstraint("(run IS NULL) = (wave IS NULL)", name="wave_of_a_run"),
+    )
 
-    Raises:
-        JournalError: if it holds something else.
-    """
-    tables = inspect(connection).get_table_names()
-    if not tables:
-        return False
-    if SchemaRow.__tablename__ not in tables:
-        raise JournalError(
-            f"journal {name}: it is a database of something else; choose another file"
-        )
-    version = connection.scalar(select(func.max(SchemaRow.version)))
-    if version != SCHEMA_VERSION:
-        raise JournalError(
-            f"journal {name}: its schema has version {version}, but this Hardwon reads version "
-            f"{SCHEMA_VERSION}; install the version of Hardwon that wrote it, or a later one"
-        )
-    return True
+    id: Mapped[int] = mapped_column(primary_key=True)
+    run: Mapped[int | None] = mapped_column(ForeignKey(RunRow.id))
+    """None while it waits for the first run of the journal."""
+    wave: Mapped[int | None]
+    """How many times the run had grown when it came; 0 if the run began with it."""
+    digest: Mapped[Digest]
+    task: Mapped[Digest] = mapped_column(ForeignKey(TaskRow.digest))
+    program: Mapped[Digest] = mapped_column(ForeignKey(ProgramRow.digest))
+    judge: Mapped[Digest]
+    """The judge that found it correct before it was let in."""
+    normal_form: Mapped[str]
+    code_lines: Mapped[int]
+    success_rate: Mapped[float]
+    correct: Mapped[int]
+    samples: Mapped[int]
 
 
-def create(connection: Connection) -> None:
-    """Create all tables in an empty database."""
-    Base.metadata.create_all(connection)
-    connection.execute(insert(SchemaRow), {"version": SCHEMA_VERSION})
+class ImportDemonstrationRow(Base):
+    """An imported experience that an iteration shows; shares positions with `demonstrations`."""
+
+    __tablename__ = "import_demonstrations"
+    __table_args__ = (
+        ForeignKeyConstraint(["run", "iteration"], [IterationRow.run, IterationRow.iteration]),
+        ForeignKeyConstraint(["run", "experience"], [ImportRow.run, ImportRow.digest]),
+    )
+
+    run: Mapped[int] = mapped_column(primary_key=True)
+    iteration: Mapped[int] = mapped_column(primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    experience: Mapped[Digest]
+
+
+class MessageRow(Base):
+    """A distinct message that was sent to some model."""
+
+    __tablename__ = "messages"
+
+    digest: Mapped[Digest] = mapped_column(primary_key=True)
+    speaker: Mapped[str]
+    text: Mapped[str]
+
+
+class PromptRow(Base):
+    """A distinct conversation that some model was to continue."""
+
+    __tablename__ = "prompts"
+
+    digest: Mapped[Digest] = mapped_column(primary_key=True)
+
+
+class PromptMessageRow(Base):
+    """A message in a conversation."""
+
+    __tablename__ = "prompt_messages"
+
+    prompt: Mapped[Digest] = mapped_column(ForeignKey(PromptRow.digest), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    message: Mapped[Digest] = mapped_column(ForeignKey(MessageRow.digest))
+    stable: Mapped[bool]
+
+
+class ExchangeRow(Base):
+    """A request of a run to a model, with its completion."""
+
+    __tablename__ = "exchanges"
+
+    run: Mapped[int] = mapped_column(ForeignKey(RunRow.id), primary_key=True)
+    key: Mapped[Digest] = mapped_column(primary_key=True)
+    role: Mapped[str]
+    model: Mapped[str]
+    prompt: Mapped[Digest] = mapped_column(ForeignKey(PromptRow.digest))
+    parameters: Mapped[str]
+    """As JSON."""
+    sample: Mapped[int]
+    """Which of the samples of this prompt."""
+    completion: Mapped[str]
+    """As JSON."""
+    digest: Mapped[Digest]
+    """Hash of the role and the completion; the key covers the rest."""
+    recorded_at: Mapped[datetime]

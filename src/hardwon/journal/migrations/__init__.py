@@ -1,0 +1,1 @@
+"""Alembic's scripts: one module per version of a journal's tables, run by `versions.upgrade`."""
