@@ -38,6 +38,12 @@ class Builder:
         for port, (_, stream) in enumerate(self.signature.inputs):
             self.types[Ref(INPUT, port)] = stream
 
+    def fork(self) -> "Builder":
+        """Return a copy that goes its own way."""
+        return Builder(
+            self.signature, self.sizes, list(self.nodes), dict(self.types), dict(self._adapted)
+        )
+
     def add(self, primitive: Primitive, inputs: tuple[Ref, ...]) -> tuple[Ref, ...]:
         """Append a node and return its results.
 

@@ -4,17 +4,15 @@ import math
 import random
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeVar
 
-from hardwon.languages.step.affine import insert_copies
-from hardwon.languages.step.decompile import decompile
 from hardwon.languages.step.dims import Dim, product
 from hardwon.languages.step.elaborate import elaborate
 from hardwon.languages.step.graph import INPUT, Graph, Ref
 from hardwon.languages.step.parser import ParseError, parse
-from hardwon.languages.step.printer import print_program
 from hardwon.languages.step.signature import Function, Signature, signature_of
 from hardwon.languages.step.synthesis.builder import Builder, CannotAdaptError
 from hardwon.languages.step.synthesis.calls import (
@@ -37,6 +35,7 @@ from hardwon.languages.step.synthesis.policy import (
     learn,
     lesson_of,
 )
+from hardwon.languages.step.synthesis.tidy import written
 from hardwon.languages.step.synthesis.values import Dims, Fit, Value, alignments, base, full_dims
 from hardwon.languages.step.types import Component, Dtype, Multihot, Stream, components
 from hardwon.records import Experience, Task
@@ -124,12 +123,11 @@ class Sampler:
 
     def draw(self, rng: random.Random, temperature: float) -> tuple[str | None, int]:
         """Return one program, or None if the steps led nowhere, and the steps spent."""
-        draft = _Draft(self, rng, max(temperature, 0.05))
+        draft = Drawing(self, rng, max(temperature, 0.05))
         for step in range(1, self.max_steps + 1):
             graph = draft.step()
             if graph is not None:
-                program = decompile(insert_copies(graph), self.signature)
-                return print_program(program), step
+                return written(graph, self.signature, self.sizes), step
         return None, self.max_steps
 
 
@@ -144,7 +142,7 @@ def _lessons(experience: Experience, sizes: Sizes) -> Iterator[Lesson]:
 
 
 @dataclass
-class _Draft:
+class Drawing:
     """A program being drawn."""
 
     sampler: Sampler
@@ -163,6 +161,16 @@ class _Draft:
             Value(Ref(INPUT, port), stream, input_key(components(stream.dtype)[0]), 0)
             for port, (_, stream) in enumerate(signature.inputs)
         ]
+
+    def fork(self) -> "Drawing":
+        """Return a copy that goes its own way."""
+        other = copy(self)
+        other.builder = self.builder.fork()
+        other.values = list(self.values)
+        other.consumed = self.consumed.copy()
+        other.called = self.called.copy()
+        other.births = self.births
+        return other
 
     def step(self) -> Graph | None:
         """Add a statement, or finish; a choice that turns out illegal costs a step as well."""
@@ -200,6 +208,7 @@ class _Draft:
     # Scores
 
     def usage_score(self, function: Function) -> float:
+        """Return how much a function is still to be used."""
         policy, count = self.sampler.policy, self.called[function.name]
         return policy.unused_function if count == 0 else policy.repeated_function * count
 
@@ -243,6 +252,7 @@ class _Draft:
         return (sum(used) + self.usage_score(family.merge)) / (len(used) + 1)
 
     def value_score(self, value: Value) -> float:
+        """Return how much a stream is still to be used."""
         policy = self.sampler.policy
         score = policy.used_value if self.consumed[value.ref] else policy.unused_value
         if value.birth == self.births:
@@ -296,6 +306,7 @@ class _Draft:
     # Statements
 
     def arguments(self, wanted: tuple[Component, ...], key: str) -> Arguments:
+        """Draw streams that make up a function's input."""
         picked: list[Fit] = []
         slot = 0
         while slot < len(wanted):
@@ -323,10 +334,12 @@ class _Draft:
         return picked if first.value.birth <= second.value.birth else (second, first)
 
     def again(self, fit: Fit, picked: list[Fit]) -> float:
+        """Return what it counts that a stream has been picked already."""
         taken = any(other.value.ref == fit.value.ref for other in picked)
         return self.sampler.policy.same_value_again if taken else 0.0
 
     def call(self, function: Function) -> None:
+        """Draw how a function is applied, and apply it."""
         key = self.sampler.keys[function.name]
         arguments = self.arguments(components(function.input), key)
         dims = self.rng.choice(arguments.alignments())
@@ -345,6 +358,7 @@ class _Draft:
         self.born(statement.build(self.builder), key, arguments, [function])
 
     def route(self, indices: list[tuple[Value, float]]) -> None:
+        """Draw how tokens are routed, and route them."""
         keys = self.sampler.keys
         index = self.pick(indices)
         families = self.families(index)
@@ -383,6 +397,7 @@ class _Draft:
         functions: Sequence[Function],
         others: Sequence[Value] = (),
     ) -> None:
+        """Take note of a new stream and of what it was made from."""
         self.births += 1
         for fit in arguments.fits:
             self.consumed[fit.value.ref] += 1
@@ -439,17 +454,28 @@ class _Draft:
         taken: list[Fit] = []
         for row in rows:
             taken.append(self.pick([(fit, score + self.again(fit, taken)) for fit, score in row]))
+        return self.builder.finish(self.results(taken))
+
+    def results(self, taken: Sequence[Fit]) -> tuple[Ref, ...]:
+        """Return streams of the declared types, given what provides their components, in order.
+
+        Raises:
+            CannotAdaptError: if a value cannot take the declared shape.
+        """
         picked = iter(taken)
         refs: list[Ref] = []
         for declared in self.sampler.signature.outputs:
             wanted = components(declared.dtype)
             parts: list[Fit] = []
             while sum(fit.width for fit in parts) < len(wanted):
-                parts.append(next(picked))
+                fit = next(picked, None)
+                if fit is None:
+                    raise CannotAdaptError("a component of a result is missing")
+                parts.append(fit)
             refs.append(Arguments(tuple(parts)).build(self.builder, wanted, declared.shape))
             if self.builder.types[refs[-1]] != declared:
                 raise CannotAdaptError("another type than the declared one")
-        return self.builder.finish(tuple(refs))
+        return tuple(refs)
 
 
 def _same_elements(tail: Dims, declared: Stream) -> bool:

@@ -1,0 +1,68 @@
+"""What statements cost: plain preferences, and what demonstrations take off.
+
+Costs are whole numbers, in quarters of an unremarkable statement, so that a program's cost is an
+exact sum and statements can be put on shelves by it.
+"""
+
+import random
+from dataclasses import dataclass
+
+from hardwon.languages.step.dims import Dim
+from hardwon.languages.step.synthesis.policy import Policy
+
+STATEMENT = 4
+"""An unremarkable statement."""
+LEAST = 1
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Costs of the parts of statements, in quarters."""
+
+    policy: Policy
+    kept: frozenset[Dim]
+    """The dimensions of the results."""
+    start: frozenset[tuple[str, str, int]] = frozenset()
+    """(producer, consumer, slot) of the program that a repair starts from."""
+    seed: int = 0
+    """Varies the order among similar costs; 0 leaves it alone."""
+
+    spread: int = 4
+    broadcast: int = 2
+    same_again: int = 8
+    repeated: int = 5
+    """Per function that the arguments have been through already."""
+    unrelated: int = 2
+    branch_alone: int = 6
+    idle_branch: int = 2
+    scan: int = 2
+    deeper: int = 2
+    """Folding more than one dimension."""
+    size: int = 1
+    """Per dimension of the result but the first: work on fewer elements comes first."""
+    lost: int = 1
+    """Per dimension of the results that is folded away."""
+    complete: int = 6
+    """Taken off the place in the queue, where all functions are used."""
+    started: int = 2
+    """Taken off where the program to start from does the same."""
+    learned: float = 1.2
+    """Quarters taken off per point of the policy's score."""
+
+    def mode(self, key: str, primitive: str, b: int, dims: tuple[Dim, ...]) -> int:
+        """Return what a way of folding adds."""
+        cost = (self.scan if primitive == "Scan" else 0) + (self.deeper if b > 1 else 0)
+        if primitive == "Accum":
+            cost += self.lost * sum(dim in self.kept for dim in dims[:b])
+        score = self.policy.modes.get((key, f"{primitive} {b}"), 0.0)
+        return cost - min(cost, round(self.learned * score))
+
+    def pair(self, producer: str, consumer: str, slot: int, width: int, total: int) -> int:
+        """Return what a stream of this producer adds as an argument; never more than nothing."""
+        score = sum(self.policy.pair(producer, consumer, slot + at) for at in range(width)) / total
+        begun = any((producer, consumer, slot + at) in self.start for at in range(width))
+        return -round(self.learned * score) - self.started * begun
+
+    def jitter(self, what: str) -> int:
+        """Return a small number that depends on the seed."""
+        return random.Random(f"{self.seed} {what}").randint(0, 2) if self.seed else 0
