@@ -9,7 +9,7 @@ from hardwon import bench
 from hardwon.bench.references import reference
 from hardwon.languages import Annotates, Annotation, get_language
 from hardwon.languages.inspection import FlowEdge, FlowNode
-from hardwon.report import dataflow_svg
+from hardwon.report import dataflow_figure, dataflow_svg
 
 SVG = "{http://www.w3.org/2000/svg}"
 SIZES = {"M": 5, "N": 7, "K": 9, "D": 16, "E": 3}
@@ -89,3 +89,17 @@ def test_markup_and_control_characters_in_names_do_no_harm() -> None:
 def test_a_program_that_could_not_be_read_gives_a_drawing_that_says_so() -> None:
     root = ElementTree.fromstring(dataflow_svg(Annotation((), ()), "broken"))
     assert texts(root) == ["broken: no graph, it could not be read"]
+
+
+def test_a_drawing_in_a_page_brings_no_style_and_names_of_its_own() -> None:
+    figures = [
+        ElementTree.fromstring(dataflow_figure(annotation_of("etoe/top1"), "etoe/top1", key))
+        for key in ("one", "two")
+    ]
+    names = [{element.get("id") for element in figure.iter()} - {None} for figure in figures]
+    assert names[0].isdisjoint(names[1])
+    for figure, own in zip(figures, names, strict=True):
+        assert not list(figure.iter(f"{SVG}style"))
+        used = [element.get("marker-end", "url(#)")[5:-1] for element in figure.iter()]
+        used += (figure.get("aria-labelledby") or "").split()
+        assert {name for name in used if name} <= own

@@ -1,51 +1,174 @@
 """What a run shows while it goes on: a live view on a terminal, plain lines elsewhere."""
 
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
-from rich.progress import Progress as Bars
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
 
+from hardwon.api.summary import Summary
 from hardwon.journal import SampleRecord
-from hardwon.records import Experience, Task
+from hardwon.learning import Progress
+from hardwon.records import Experience, Task, Usage
+
+_NAMED = 4
+"""Demonstrations that are named; more are counted."""
 
 
-class _Counts:
-    """Numbers that both displays show."""
+_OTHER_LINES = 8
+"""Lines of the view and around it that are not about groups."""
 
-    def __init__(self) -> None:
-        self.start = time.monotonic()
-        self.total = 0
-        self.solved = 0
-        self.fresh = 0
+
+class Display(Progress, Protocol):
+    """Shows a run from its beginning to its end, as a context manager around it."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+    def finished(self, summary: Summary, *, stopped: str | None = None) -> None:
+        """The run has come to its end, or a cap has stopped it; not called if it fails."""
+        ...
+
+
+class Tally:
+    """Counts what a run has done so far; all displays show some of it."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._start = clock()
+        self._seen: set[str] = set()
+        self.groups: Counter[str] = Counter()
+        """How many tasks have been sampled, by group, in their order."""
+        self.won: Counter[str] = Counter()
+        """How many of them are solved."""
+        self.iteration: int | None = None
+        self.attempted = 0
+        self.effort = 0
+        """Of the current iteration; above 0 each task gets one sample, the result of a search."""
+        self.demonstrations: tuple[str, ...] = ()
+        self.samples = 0
+        self.correct = 0
+        self.replayed = 0
+        """Samples that came from the journal; they count as samples, and took no time."""
+        self.usage = Usage()
+        self.drawn = 0
+        """Samples of the current iteration."""
+        self._fresh_before = 0
+        self._iteration_start = self._start
 
     @property
-    def elapsed(self) -> float:
-        """Seconds since the start."""
-        return time.monotonic() - self.start
+    def total(self) -> int:
+        """How many tasks have been sampled: all of the run, from its first iteration on."""
+        return self.groups.total()
+
+    @property
+    def solved(self) -> int:
+        """How many of them are solved."""
+        return self.won.total()
+
+    @property
+    def seconds(self) -> float:
+        """Time since the start."""
+        return self._clock() - self._start
 
     @property
     def rate(self) -> float:
-        """Samples per second, without those found in the journal."""
-        return self.fresh / self.elapsed if self.elapsed > 0 else 0.0
+        """Fresh samples per second since the start."""
+        return (self.samples - self.replayed) / self.seconds if self.seconds > 0 else 0.0
 
-    def clock(self) -> str:
-        """Return the elapsed time as minutes and seconds."""
-        minutes, seconds = divmod(int(self.elapsed), 60)
-        return f"{minutes}:{seconds:02d}"
+    def seconds_left(self, planned: int) -> float | None:
+        """Estimate how long the current iteration will go on; None while there is no telling.
+
+        Args:
+            planned: samples of the iteration. A run that stops a task early draws fewer.
+        """
+        fresh = self.samples - self.replayed - self._fresh_before
+        spent = self._clock() - self._iteration_start
+        if fresh <= 0 or spent <= 0:
+            return None
+        return max(0, planned - self.drawn) * spent / fresh
+
+    def began(
+        self, index: int, tasks: Sequence[Task], shown: Sequence[Experience], *, effort: int
+    ) -> None:
+        """Note that an iteration starts."""
+        new = [task for task in tasks if task.digest not in self._seen]
+        self._seen.update(task.digest for task in new)
+        self.groups.update(task.group for task in new)
+        self.iteration, self.attempted, self.drawn = index, len(tasks), 0
+        self.effort = effort
+        self.demonstrations = tuple(experience.task.test_name for experience in shown)
+        self._fresh_before = self.samples - self.replayed
+        self._iteration_start = self._clock()
+
+    def count(self, record: SampleRecord, *, replayed: bool) -> None:
+        """Note a sample."""
+        self.samples += 1
+        self.drawn += 1
+        self.correct += record.verdict.correct
+        self.replayed += replayed
+        self.usage += record.answer.usage
+
+    def win(self, experience: Experience) -> None:
+        """Note a solved task."""
+        self.won[experience.task.group] += 1
+
+
+class QuietProgress:
+    """Says nothing until the end, which the command prints."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing is left open."""
+
+    def iteration_began(
+        self,
+        index: int,
+        tasks: Sequence[Task],
+        demonstrations: Sequence[Experience],
+        *,
+        effort: int = 0,
+    ) -> None:
+        """See `Progress.iteration_began`."""
+
+    def sampled(self, task: Task, record: SampleRecord, *, replayed: bool) -> None:
+        """See `Progress.sampled`."""
+
+    def solved(self, experience: Experience) -> None:
+        """See `Progress.solved`."""
+
+    def finished(self, summary: Summary, *, stopped: str | None = None) -> None:
+        """See `Display.finished`."""
 
 
 class PlainProgress:
-    """One line per iteration and per solved task. Implements `hardwon.learning.Progress`."""
+    """One line per iteration and per solved task, for logs."""
 
-    def __init__(self, console: Console, width: int) -> None:
+    def __init__(
+        self,
+        console: Console,
+        width: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Show a run whose longest task name has so many letters."""
         self.console = console
-        self.width = width
-        self.counts = _Counts()
+        self.tally = Tally(clock)
+        self._width = width
 
     def __enter__(self) -> Self:
         return self
@@ -58,57 +181,71 @@ class PlainProgress:
     ) -> None:
         """Nothing is left open."""
 
-    def line(self, text: str) -> None:
-        """Print a line of progress."""
-        self.console.print(text, highlight=False, soft_wrap=True)
-
     def iteration_began(
-        self, index: int, tasks: Sequence[Task], demonstrations: Sequence[Experience]
+        self,
+        index: int,
+        tasks: Sequence[Task],
+        demonstrations: Sequence[Experience],
+        *,
+        effort: int = 0,
     ) -> None:
         """See `Progress.iteration_began`."""
-        if index == 0:
-            self.counts.total = len(tasks)
-        shown = len(demonstrations)
-        self.line(
-            f"iteration {index}: {len(tasks)} task{'s' * (len(tasks) != 1)} to solve,"
-            f" {shown} demonstration{'s' * (shown != 1)}"
-            f"  [dim]({self.counts.solved} solved, {self.counts.rate:.0f} samples/s,"
-            f" {self.counts.clock()})[/dim]"
+        self.tally.began(index, tasks, demonstrations, effort=effort)
+        self._line(
+            f"iteration {index}: {_counted(len(tasks), 'task')} to solve,"
+            f" {_counted(len(demonstrations), 'demonstration')}"
+            f"  [dim]({', '.join(self._state())})[/dim]"
         )
 
     def sampled(self, task: Task, record: SampleRecord, *, replayed: bool) -> None:
         """See `Progress.sampled`."""
-        del task, record
-        self.counts.fresh += not replayed
+        del task
+        self.tally.count(record, replayed=replayed)
 
     def solved(self, experience: Experience) -> None:
         """See `Progress.solved`."""
-        self.counts.solved += 1
-        name = escape(experience.task.test_name.ljust(self.width))
-        self.line(
+        self.tally.win(experience)
+        name = escape(experience.task.test_name.ljust(self._width))
+        self._line(
             f"  [green]solved[/green] {name}  {experience.correct} of {experience.samples} samples"
         )
 
+    def finished(self, summary: Summary, *, stopped: str | None = None) -> None:
+        """See `Display.finished`; the command prints the summary."""
+
+    def _line(self, text: str) -> None:
+        self.console.print(text, highlight=False, soft_wrap=True)
+
+    def _state(self) -> list[str]:
+        """Return the counts of the run so far, in words."""
+        tally = self.tally
+        return [
+            f"{tally.solved} solved",
+            f"{tally.rate:.0f} samples/s",
+            *_spent(tally.usage),
+            _clock_text(tally.seconds),
+        ]
+
 
 class LiveProgress(PlainProgress):
-    """The same lines, with a bar below them that moves with every sample."""
+    """The same lines, with a view below them that moves: groups, iteration, speed, cost, time."""
 
-    def __init__(self, console: Console, width: int, samples: int) -> None:
+    def __init__(
+        self,
+        console: Console,
+        width: int,
+        samples: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         """Show a run that draws so many samples of each task in each iteration."""
-        super().__init__(console, width)
-        self.samples = samples
-        self.bars = Bars(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=30),
-            MofNCompleteColumn(),
-            TextColumn("[dim]{task.fields[note]}[/dim]"),
-            console=console,
-            transient=True,
+        super().__init__(console, width, clock)
+        self._samples = samples
+        self._live = Live(
+            console=console, get_renderable=self.view, refresh_per_second=4, transient=True
         )
-        self.bar = self.bars.add_task("starting", total=None, note="preparing the tasks")
 
     def __enter__(self) -> Self:
-        self.bars.start()
+        self._live.start()
         return self
 
     def __exit__(
@@ -117,23 +254,98 @@ class LiveProgress(PlainProgress):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Take the bar away."""
-        self.bars.stop()
+        """Take the view away; the lines stay."""
+        self._live.stop()
 
-    def iteration_began(
-        self, index: int, tasks: Sequence[Task], demonstrations: Sequence[Experience]
-    ) -> None:
-        """See `Progress.iteration_began`."""
-        super().iteration_began(index, tasks, demonstrations)
-        self.bars.reset(self.bar, total=len(tasks) * self.samples)
-        self.bars.update(self.bar, description=f"iteration {index}: samples", note="")
-
-    def sampled(self, task: Task, record: SampleRecord, *, replayed: bool) -> None:
-        """See `Progress.sampled`."""
-        super().sampled(task, record, replayed=replayed)
-        counts = self.counts
-        note = (
-            f"{counts.solved}/{counts.total} tasks solved, {counts.rate:.0f} samples/s,"
-            f" {counts.clock()}"
+    def view(self) -> RenderableType:
+        """Return what is to be seen below the lines."""
+        tally = self.tally
+        if tally.iteration is None:
+            return Text("preparing the tasks", "dim")
+        planned = tally.attempted * (self._samples if tally.effort == 0 else 1)
+        unit = "samples" if tally.effort == 0 else f"searches, level {tally.effort}"
+        return Group(
+            Text(""),
+            self._groups(),
+            _row(f"iteration {tally.iteration}", tally.drawn, planned, unit),
+            Text(
+                f"shown: {_named(tally.demonstrations)}", "dim", no_wrap=True, overflow="ellipsis"
+            ),
+            Text(
+                ", ".join(
+                    [
+                        f"{tally.solved}/{tally.total} tasks solved",
+                        f"{tally.rate:.0f} samples/s",
+                        *_spent(tally.usage),
+                        _clock_text(tally.seconds),
+                        self._left(planned),
+                    ]
+                ),
+                "dim",
+            ),
         )
-        self.bars.update(self.bar, advance=1, note=note)
+
+    def _groups(self) -> RenderableType:
+        """Return the tasks by group, as far as there is room: those with open tasks first."""
+        tally = self.tally
+        label = max(map(len, tally.groups))
+        columns = max(1, min(len(tally.groups), self.console.width // (label + 24)))
+        grid = Table.grid(padding=(0, 3), pad_edge=False)
+        room = columns * max(1, self.console.height - _OTHER_LINES)
+        groups = list(tally.groups.items())
+        if len(groups) > room:
+            groups.sort(key=lambda item: tally.won[item[0]] >= item[1])
+        cells = [
+            _row(group.ljust(label), tally.won[group], total, "", width=10)
+            for group, total in groups[:room]
+        ]
+        for at in range(0, len(cells), columns):
+            grid.add_row(*cells[at : at + columns])
+        if len(groups) > room:
+            grid.add_row(Text(f"and {_counted(len(groups) - room, 'more group')}", "dim"))
+        return grid
+
+    def _left(self, planned: int) -> str:
+        seconds = self.tally.seconds_left(planned)
+        if seconds is None:
+            return "time left: no estimate yet"
+        return f"about {_clock_text(seconds)} left in this iteration (estimate)"
+
+
+def _row(label: str, done: int, total: int, unit: str, width: int = 30) -> Table:
+    """Return a bar between its name and its count."""
+    row = Table.grid(padding=(0, 1), pad_edge=False)
+    bar = ProgressBar(
+        total=max(1, total),
+        completed=min(done, total),
+        width=width,
+        style="bright_black",
+        complete_style="green",
+        finished_style="green",
+    )
+    row.add_row(Text(label), bar, Text(f"{done}/{total} {unit}".rstrip()))
+    return row
+
+
+def _named(names: Sequence[str]) -> str:
+    if not names:
+        return "no demonstrations"
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
+
+
+def _spent(usage: Usage) -> list[str]:
+    """Return tokens and money, as far as there are any."""
+    tokens = [f"{usage.tokens:,} tokens"] if usage.tokens else []
+    return [*tokens, f"${usage.usd:,.2f}"] if usage.usd else tokens
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'s' * (count != 1)}"
+
+
+def _clock_text(seconds: float) -> str:
+    """Return a time as minutes and seconds, or hours, minutes and seconds."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -52,15 +52,27 @@ _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff
 
 
 def dataflow_svg(annotation: Annotation, title: str) -> str:
-    """Return the drawing; one without boxes says that there is nothing to draw."""
-    drawing = _Drawing(annotation, title)
-    return drawing.svg()
+    """Return the drawing as a file; one without boxes says that there is nothing to draw."""
+    return _Drawing(annotation, title, "").document()
+
+
+def dataflow_figure(annotation: Annotation, title: str, key: str) -> str:
+    """Return the drawing as a part of a page, which has to give it colours (see `report.css`).
+
+    Args:
+        annotation: what to draw; it has boxes.
+        title: the program's name.
+        key: a name fit for an `id`, unique in the page: an inline SVG shares the page's names.
+    """
+    return _Drawing(annotation, title, f"{key}-").figure()
 
 
 class _Drawing:
-    def __init__(self, annotation: Annotation, title: str) -> None:
+    def __init__(self, annotation: Annotation, title: str, prefix: str) -> None:
         self.nodes = annotation.nodes
         self.title = _legal(title)
+        self.prefix = prefix
+        """Of every `id`."""
         self.labels = _shared_labels(annotation.edges)
         self.position = {node.key: at for at, node in enumerate(self.nodes)}
         first_label = len(self.nodes)
@@ -74,37 +86,53 @@ class _Drawing:
         self.boxes = boxes
         self.layout: Layout = arrange(boxes, self.wires, bottom=frozenset(outputs))
 
-    def svg(self) -> str:
-        """Return the whole document."""
+    def document(self) -> str:
+        """Return a file with its own colours, background and heading."""
+        heading = self.title if self.nodes else f"{self.title}: no graph, it could not be read"
         width = max(self.layout.width, len(self.title) * 9.0) + 2 * _MARGIN
         height = self.layout.height + 2 * _MARGIN + _HEADER
-        heading = self.title if self.nodes else f"{self.title}: no graph, it could not be read"
-        described = (
-            f"{len(self.nodes)} boxes from inputs at the top to results at the bottom: "
-            + ", ".join(_spoken(node) for node in self.nodes)
-        )
         return "\n".join(
             [
-                f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}"'
-                f' viewBox="0 0 {width:.0f} {height:.0f}" role="img"'
-                ' aria-labelledby="title description">',
-                f'<title id="title">Dataflow graph of {escape(self.title)}</title>',
-                f'<desc id="description">{escape(described)}</desc>',
+                self._opening(width, height),
                 f"<style>{_STYLE}</style>",
-                '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8"'
-                ' markerHeight="8" orient="auto"><path class="tip" d="M0 0.5 8 4 0 7.5z"/></marker>'
-                "</defs>",
                 f'<rect class="back" width="{width:.0f}" height="{height:.0f}"/>',
                 f'<text class="head" x="{_MARGIN:g}" y="{_MARGIN + 12:g}">{escape(heading)}</text>',
-                f'<g transform="translate({_MARGIN:g} {_MARGIN + _HEADER:g})">',
-                *self._edges(),
-                *self._labels(),
-                *(self._node(at, node) for at, node in enumerate(self.nodes)),
-                "</g>",
+                *self._graph(_MARGIN, _MARGIN + _HEADER),
                 "</svg>",
                 "",
             ]
         )
+
+    def figure(self) -> str:
+        """Return the graph alone."""
+        width, height = self.layout.width + 4, self.layout.height + 4
+        return "\n".join([self._opening(width, height), *self._graph(2, 2), "</svg>"])
+
+    def _opening(self, width: float, height: float) -> str:
+        described = (
+            f"{len(self.nodes)} boxes from inputs at the top to results at the bottom: "
+            + ", ".join(_spoken(node) for node in self.nodes)
+        )
+        title, description = f"{self.prefix}title", f"{self.prefix}description"
+        return (
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}"'
+            f' viewBox="0 0 {width:.0f} {height:.0f}" role="img"'
+            f" aria-labelledby={quoteattr(f'{title} {description}')}>"
+            f"<title id={quoteattr(title)}>Dataflow graph of {escape(self.title)}</title>"
+            f"<desc id={quoteattr(description)}>{escape(described)}</desc>"
+        )
+
+    def _graph(self, x: float, y: float) -> list[str]:
+        return [
+            f'<defs><marker id={quoteattr(f"{self.prefix}tip")} viewBox="0 0 8 8" refX="7" refY="4"'
+            ' markerWidth="8" markerHeight="8" orient="auto">'
+            '<path class="tip" d="M0 0.5 8 4 0 7.5z"/></marker></defs>',
+            f'<g transform="translate({x:g} {y:g})">',
+            *self._edges(),
+            *self._labels(),
+            *(self._node(at, node) for at, node in enumerate(self.nodes)),
+            "</g>",
+        ]
 
     def _node(self, at: int, node: FlowNode) -> str:
         place, box = self.layout.places[at], self.boxes[at]
@@ -117,7 +145,7 @@ class _Drawing:
             lines.append(("detail", node.detail, _DETAIL))
         return "".join(
             [
-                f"<g class={quoteattr(classes)} id={quoteattr(_legal(node.key))}>",
+                f"<g class={quoteattr(classes)} id={quoteattr(_legal(self.prefix + node.key))}>",
                 f"<title>{escape(_spoken(node))}</title>",
                 f'<rect class="box" x="{place.x - box.width / 2:.1f}" y="{place.top:.1f}"'
                 f' width="{box.width:.1f}" height="{box.height:.1f}" rx="{radius:g}"/>',
@@ -147,7 +175,8 @@ class _Drawing:
                 x, y = passage.x, passage.bottom
                 path.append(f"L{x:.1f} {y:.1f}")
             path.append(_curve(x, y, ends[number], self.layout.places[target].top))
-            tip = ' marker-end="url(#tip)"' if target < len(self.nodes) else ""
+            reaches_box = target < len(self.nodes)
+            tip = f" marker-end={quoteattr(f'url(#{self.prefix}tip)')}" if reaches_box else ""
             drawn.append(f'<path class="edge" d="{" ".join(path)}"{tip}/>')
         return drawn
 
