@@ -273,6 +273,32 @@ def growth(bench: Bench) -> Iterator[dict[str, Any]]:
         }
 
 
+def fresh(bench: Bench, rounds: int) -> dict[str, float]:
+    """Judge a right program of a task whose text does not prove that it leaves nothing behind.
+
+    Such a program is run again in a process of its own; the tasks of the benchmark need none. Wall
+    time, since the new processes are not among those whose processor time is known.
+    """
+    found: dict[str, float] = {}
+    task = bench.load_task("bmm/inner")
+    bodies = [fn.model_copy(update={"apply": f"print(end='')\n{fn.apply}"}) for fn in task.fns]
+    for name, variant in (
+        ("proven_ms", task),
+        ("fresh_process_ms", task.model_copy(update={"fns": tuple(bodies)})),
+    ):
+        bench.open(variant)
+        simulator, impl = bench.simulator(variant), bench.program(variant)
+
+        def judge(
+            simulator: TaskSimulator = simulator, variant: Task = variant, impl: str = impl
+        ) -> None:
+            simulator.forget()
+            assert bench.judge(variant, impl)["correct"]
+
+        found[name] = 1e3 * timed(judge, rounds)[0]
+    return found
+
+
 def prepared(bench: Bench) -> float:
     """Return the median seconds to prepare a task: oracle and runner, all settings."""
     found = []
@@ -323,6 +349,8 @@ def main() -> None:
     print("\nstream:", json.dumps(report["stream"], indent=2))
     report["growth"] = list(growth(bench))
     print("\ngrowth of bmm/inner:", json.dumps(report["growth"], indent=2))
+    report["fresh"] = fresh(bench, options.rounds)
+    print("\na right program, and where a fresh process has to agree:", json.dumps(report["fresh"]))
     for host in bench.worker.hosts.values():
         host.stop()
     report["memory_mib"] = {

@@ -6,7 +6,7 @@ import torch
 from hardwon.languages.protocol import TaskError
 from hardwon.languages.step.simulator.branches import Selector, without_branches
 from hardwon.languages.step.simulator.evaluators import Branchless, loop, plain
-from hardwon.languages.step.simulator.folds import shortcut_of
+from hardwon.languages.step.simulator.folds import Shortcut, shortcut_of
 from hardwon.languages.step.simulator.machine import Units
 from hardwon.languages.step.simulator.namespace import build_namespace
 from hardwon.records import FunctionSpec, OutputSpec, Task, TensorSpec
@@ -113,6 +113,7 @@ def test_associative_folds_are_taken_in_one_step(what: str) -> None:
     body, init = SHORT[what]
     units = units_of(function(body, init=(init,)))
     shortcut = units.shortcuts["fn_f"]
+    assert isinstance(shortcut, Shortcut)
     unit, _ = units.chosen["fn_f"]
     rows = (torch.randn(6, 8),)
     start: tuple[torch.Tensor, ...] = (torch.full((6,), init),)
@@ -121,8 +122,10 @@ def test_associative_folds_are_taken_in_one_step(what: str) -> None:
     for at in range(8):
         state = loop(unit, state, (rows[0][:, at],))
         states.append(state[0])
-    torch.testing.assert_close(shortcut.reduce(start, rows), state)
-    torch.testing.assert_close(shortcut.scan(start, rows)[0], torch.stack(states, dim=1))
+    for last in (shortcut.reduce(start, rows), shortcut.folded(rows, 1)):
+        torch.testing.assert_close(last, state)
+    for every in (shortcut.scan(start, rows), shortcut.scanned(rows, 1)):
+        torch.testing.assert_close(every[0], torch.stack(states, dim=1))
 
 
 @pytest.mark.parametrize(

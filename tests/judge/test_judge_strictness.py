@@ -237,6 +237,18 @@ def test_a_stream_that_is_too_large_is_refused_before_it_exists(times: int) -> N
     assert error.line == 1
 
 
+def test_a_program_of_absurd_size_never_reaches_the_process_that_would_run_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    task = read(DOUBLE)
+    simulator, settings = TaskSimulator(task), check_settings(task, 0)
+    simulator.prepare(settings)
+    monkeypatch.setattr(simulator, "_runner", None)
+    lines = [f"E{n + 1} = step.Repeat(n=2147483647).apply(E{n})" for n in range(30)]
+    (error,) = simulator.check("\n".join([*lines, "return E0"]), settings)
+    assert "entries, expected at most 67,108,864" in error.message
+
+
 def test_many_streams_that_are_too_large_together_are_refused() -> None:
     lines = [f"E{n} = step.Repeat(n=1000000).apply(E0)" for n in range(1, 9)]
     typed = analyse(read(DOUBLE), "\n".join([*lines, "return E0"]), DEFAULT_SIZES).typed
@@ -340,6 +352,40 @@ def test_a_body_that_looks_at_an_input_stream_sees_the_draw_at_hand() -> None:
     simulator, settings = TaskSimulator(task), check_settings(task, 0)
     assert simulator.check(DOUBLED, settings) == ()
     assert simulator._apart
+
+
+HALVED = edited(
+    DOUBLE,
+    ("input[0] * 2]", "input[0] * (2 if N_value > 1 else 1)]"),
+    ("outputs:", """\
+  - name: Broken
+    apply: |
+      return [[None, 2][N_value > 1] * input[0]]
+    input_dtype: fp32
+    output_dtype: fp32
+    func_name: fn_broken
+outputs:"""),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("impl", "wrong"),
+    [
+        (DOUBLED, True),
+        ("return E0", True),
+        ("return step.Map(fn=fn_broken).apply(E0)", False),
+    ],
+)
+def test_asking_at_all_sizes_at_once_gives_the_same_verdict(impl: str, wrong: bool) -> None:
+    """The body is wrong at one size only; the other one fails there, which says nothing."""
+    task = read(HALVED)
+    found = []
+    for fortune in (0.0, 1.0):
+        simulator, settings = TaskSimulator(task), check_settings(task, 0)
+        simulator._fortune = fortune
+        found.append(simulator.check(impl, settings))
+    assert found[0] == found[1]
+    assert bool(found[0]) == wrong
 
 
 def test_settings_can_be_given_by_hand() -> None:

@@ -14,7 +14,7 @@ from support import DOUBLE, DOUBLED, ROWS, SUMMED, SyncJudge, read
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the protections are Linux's")
 
-LIMITS = Limits(seconds=2.0, prepare_seconds=1.5, memory_bytes=3 << 30)
+LIMITS = Limits(seconds=2.0, prepare_seconds=3.0, memory_bytes=3 << 30)
 OTHER, RIGHT, WRONG = read(ROWS), SUMMED, "return step.Accum(fn=fn_sum, b=1).apply(E0)"
 
 

@@ -147,6 +147,46 @@ def test_nothing_is_left_of_a_nursery(tmp_path: Path, monkeypatch: pytest.Monkey
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
+REFUSALS = {
+    "no zygote comes up": "raise SystemExit(1) #",
+    "it cannot fork": (
+        "import os, sys; sys.path[:] = {path!r}\n"
+        "def fork(): raise PermissionError\nos.fork = fork\n"
+        "from hardwon.workers.zygote import main; main({descriptor}, {module!r})"
+    ),
+    "its children cannot": (
+        "import os, sys; sys.path[:] = {path!r}\nfork, zygote = os.fork, os.getpid()\n"
+        "def once():\n"
+        "    if os.getpid() != zygote: raise PermissionError\n"
+        "    return fork()\n"
+        "os.fork = once\n"
+        "from hardwon.workers.zygote import main; main({descriptor}, {module!r})"
+    ),
+}
+
+
+@pytest.mark.parametrize("what", REFUSALS)
+def test_where_forking_is_refused_processes_start_by_themselves(
+    what: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(sys, "path", [*sys.path, str(Path(__file__).parent)])
+    monkeypatch.setattr("hardwon.workers.confined._START", REFUSALS[what])
+    nursery = Nursery("confined_module")
+    processes = [nursery.spawn(BOUNDS) for _ in range(2)]
+    assert any("no processes forked from a clean one" in text for text in nursery.warnings)
+    assert [evaluate(process, "", "6 * 7") for process in processes] == ["42", "42"]
+    assert evaluate(processes[0], FORBIDDEN["a new process"]) in {"PermissionError", "OSError"}
+    assert evaluate(processes[0], "import os; x = os.listdir()", "x") == "[]"
+    with pytest.raises(TimeoutError):
+        evaluate(processes[0], "while True: pass", seconds=0.3)
+    assert not processes[0].running
+    assert evaluate(processes[1], "", "1") == "1"
+    nursery.stop()
+    processes[1].stop()
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_module_that_cannot_be_imported_is_reported() -> None:
     nursery = Nursery("no_such_module")
     with pytest.raises(ConfinedEndedError, match="does not answer"):

@@ -78,5 +78,8 @@ class _HostedProcess:
         except ConfinedEndedError as error:
             raise ProcessEndedError(str(error)) from error
 
+    def interrupt(self) -> None:
+        self._confined.interrupt()
+
     def stop(self) -> None:
         self._confined.stop()

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import secrets
 from collections.abc import Mapping
 from dataclasses import asdict
 from types import TracebackType
@@ -36,6 +37,8 @@ class ProgramEndedError(Exception):
     """The confined process that ran a program is gone; the worker is not."""
 
 
+_SEED_BITS = 48
+"""Few enough to be an exact number in every reader of JSON."""
 _SLACK = 1.0
 """Seconds for a worker to see for itself that task code takes too long, before it is ended."""
 _START_SECONDS = 120.0
@@ -163,15 +166,29 @@ class _Worker:
         await self._child.stop()
 
 
+def fresh_seed() -> int:
+    """Return a seed for a judge that nobody can foresee."""
+    return secrets.randbits(_SEED_BITS)
+
+
 class Judge:
     """Judges answers in worker processes; use it as an asynchronous context manager.
 
     Every task has a home worker, so that its data and references are prepared once.
+
+    Args:
+        workers: how many processes judge at the same time.
+        seed: what all data follows from; a fresh one that nobody could foresee if None.
+        limits: bounds on time and memory.
     """
 
-    def __init__(self, workers: int = 1, seed: int = 0, limits: Limits | None = None) -> None:
+    def __init__(
+        self, workers: int = 1, seed: int | None = None, limits: Limits | None = None
+    ) -> None:
         self._limits = limits or Limits()
-        self._workers = [_Worker(self._limits, seed) for _ in range(max(1, workers))]
+        self.seed = fresh_seed() if seed is None else seed
+        """What verdicts can be reproduced by."""
+        self._workers = [_Worker(self._limits, self.seed) for _ in range(max(1, workers))]
         self._locks = [asyncio.Lock() for _ in self._workers]
         self._homes: dict[str, int] = {}
 

@@ -94,6 +94,10 @@ class TaskProcess(Protocol):
         """
         ...
 
+    def interrupt(self) -> None:
+        """End the request that another thread waits for: it fails at once, and the process ends."""
+        ...
+
     def stop(self) -> None:
         """Kill it, with everything that it started."""
         ...

@@ -4,13 +4,13 @@ import asyncio
 import contextlib
 import json
 import os
-import shutil
 import signal
 import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from hardwon.workers.folders import WorkFolder
 
 _LINE_LIMIT = 64 << 20
 """Longest reply in bytes."""
@@ -47,7 +47,7 @@ class Child:
     def __init__(self, module: str) -> None:
         self._module = module
         self._process: asyncio.subprocess.Process | None = None
-        self._folder: Path | None = None
+        self._folder: WorkFolder | None = None
         self._asked = 0
 
     @property
@@ -57,7 +57,7 @@ class Child:
 
     async def start(self) -> None:
         """Start the process; `ask` waits until it listens."""
-        self._folder = Path(tempfile.mkdtemp(prefix="hardwon-"))
+        self._folder = WorkFolder.create()
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-I",
@@ -66,8 +66,8 @@ class Child:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
-            cwd=self._folder,
-            env=clean_environment(str(self._folder)),
+            cwd=self._folder.path,
+            env=clean_environment(str(self._folder.path)),
             start_new_session=True,
             limit=_LINE_LIMIT,
         )
@@ -110,4 +110,4 @@ class Child:
             await process.wait()
         folder, self._folder = self._folder, None
         if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
+            folder.remove()

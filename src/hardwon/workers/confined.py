@@ -4,23 +4,25 @@ import contextlib
 import json
 import pickle
 import secrets
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from hardwon.workers import frames
 from hardwon.workers.child import clean_environment, import_path
+from hardwon.workers.folders import WorkFolder
 
 _START = (
     "import sys; sys.path[:] = {path!r}; from hardwon.workers.zygote import main;"
     " main({descriptor}, {module!r})"
+)
+_START_ALONE = (
+    "import sys; sys.path[:] = {path!r}; from hardwon.workers.zygote import serve_alone;"
+    " serve_alone({descriptor}, {module!r}, {bounds!r})"
 )
 _REPLY_BYTES = 1 << 20
 """Room for the JSON object of a reply."""
@@ -32,13 +34,21 @@ class ConfinedEndedError(Exception):
 
 
 class Nursery:
-    """Starts confined processes for one module; see `zygote`."""
+    """Starts confined processes for one module.
+
+    They are forked from a zygote (see `zygote`). Where that does not work, each is started by
+    itself, which takes longer, and confines itself as far as that goes without a fork.
+    """
 
     def __init__(self, module: str) -> None:
         self._module = module
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
-        self._folder: str | None = None
+        self._folder: WorkFolder | None = None
+        self._forks: bool | None = None
+        """Whether forking works; None until it has been tried."""
+        self._alone: dict[int, subprocess.Popen[bytes]] = {}
+        """Processes that were not forked, by their ids."""
         self.warnings: tuple[str, ...] = ()
         """The protections that cannot be had here."""
 
@@ -50,22 +60,26 @@ class Nursery:
         """
         if self._process is not None:
             return
-        self._folder = tempfile.mkdtemp(prefix="hardwon-task-")
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
-            code = _START.format(
-                path=import_path(), descriptor=theirs.fileno(), module=self._module
-            )
-            self._process = subprocess.Popen(
-                [sys.executable, "-I", "-c", code],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                cwd=self._folder,
-                env=clean_environment(self._folder),
-                pass_fds=[theirs.fileno()],
-            )
-        self.warnings = tuple(self._hear()["warnings"])
+            self._process = self._run(_START.format(**self._named(theirs)), theirs)
+        self.warn(self._hear()["warnings"])
+
+    def _named(self, theirs: socket.socket) -> dict[str, Any]:
+        return {"path": import_path(), "descriptor": theirs.fileno(), "module": self._module}
+
+    def _run(self, code: str, theirs: socket.socket) -> subprocess.Popen[bytes]:
+        if self._folder is None:
+            self._folder = WorkFolder.create()
+        return subprocess.Popen(
+            [sys.executable, "-I", "-c", code],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=self._folder.path,
+            env=clean_environment(str(self._folder.path)),
+            pass_fds=[theirs.fileno()],
+        )
 
     def _hear(self) -> dict[str, Any]:
         assert self._control is not None
@@ -88,24 +102,68 @@ class Nursery:
         Raises:
             ConfinedEndedError: if it does not come up.
         """
+        if self._forks is False:
+            return self._started(bounds)
+        try:
+            confined = self._forked(bounds)
+            self._forks = True
+        except (ConfinedEndedError, OSError) as error:
+            if self._forks:
+                raise
+            self.stop()
+            confined = self._instead(bounds, error)
+        return confined
+
+    def _instead(self, bounds: Mapping[str, int], refusal: Exception) -> "Confined":
+        """Start a process by itself, since no zygote could fork the first one."""
+        try:
+            confined = self._started(bounds)
+        except (ConfinedEndedError, OSError, TimeoutError):
+            self.stop()
+            raise refusal from None  # it is not the fork that fails
+        self._forks = False
+        self.warn((f"no processes forked from a clean one, each in namespaces: {refusal}",))
+        return confined
+
+    def _forked(self, bounds: Mapping[str, int]) -> "Confined":
         self.start()
         assert self._control is not None
         ours, theirs = socket.socketpair()
-        with theirs:
-            request = json.dumps({"op": "spawn", "bounds": dict(bounds)}).encode()
-            try:
+        try:
+            with theirs:
+                request = json.dumps({"op": "spawn", "bounds": dict(bounds)}).encode()
                 socket.send_fds(self._control, [request], [theirs.fileno()])
-            except OSError as error:
-                ours.close()
-                self.stop()
-                raise ConfinedEndedError(str(error)) from error
-        confined = Confined(self, self._hear()["pid"], ours)
+            pid: int = self._hear()["pid"]
+        except (ConfinedEndedError, OSError) as error:
+            ours.close()
+            self.stop()
+            raise ConfinedEndedError(str(error)) from error
+        confined = Confined(self, pid, ours)
+        confined.greet()
+        return confined
+
+    def _started(self, bounds: Mapping[str, int]) -> "Confined":
+        """Start a process by itself."""
+        ours, theirs = socket.socketpair()
+        try:
+            with theirs:
+                code = _START_ALONE.format(bounds=dict(bounds), **self._named(theirs))
+                process = self._run(code, theirs)
+        except OSError:
+            ours.close()
+            raise
+        self._alone[process.pid] = process
+        confined = Confined(self, process.pid, ours)
         confined.greet()
         return confined
 
     def kill(self, pid: int) -> None:
         """Kill a confined process with all that it started, and wait until it is gone."""
-        if self._control is not None:
+        alone = self._alone.pop(pid, None)
+        if alone is not None:
+            alone.kill()
+            alone.wait()
+        elif self._control is not None:
             with contextlib.suppress(OSError, ConfinedEndedError):
                 self._control.send(json.dumps({"op": "kill", "pid": pid}).encode())
                 self._hear()
@@ -115,7 +173,7 @@ class Nursery:
         self.warnings = tuple(dict.fromkeys((*self.warnings, *warnings)))
 
     def stop(self) -> None:
-        """End the zygote and everything that it started."""
+        """End the zygote and everything that was started."""
         process, self._process = self._process, None
         if self._control is not None:
             self._control.close()
@@ -124,9 +182,11 @@ class Nursery:
             with contextlib.suppress(ProcessLookupError):
                 process.send_signal(signal.SIGKILL)
             process.wait()
+        for pid in tuple(self._alone):
+            self.kill(pid)
         folder, self._folder = self._folder, None
         if folder is not None:
-            shutil.rmtree(Path(folder), ignore_errors=True)
+            folder.remove()
 
 
 class Confined:
@@ -200,6 +260,11 @@ class Confined:
         except frames.FrameError as error:
             self.stop()
             raise ConfinedEndedError(str(error)) from error
+
+    def interrupt(self) -> None:
+        """End the request that another thread waits for: it fails at once, and the process ends."""
+        with contextlib.suppress(OSError):  # nobody waits any more
+            self._connection.shutdown(socket.SHUT_RDWR)
 
     def stop(self) -> None:
         """Kill the process with everything that it started."""

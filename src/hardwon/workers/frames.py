@@ -14,7 +14,9 @@ _HEAD = struct.Struct("<QI")
 """Bytes after the head, and how many parts they hold."""
 _LENGTH = struct.Struct("<Q")
 _MOST_PARTS = 1 << 16
-_CHUNK = 1 << 20
+_CHUNK = 1 << 16
+"""How much is read at first: all of most messages."""
+_MOST_AT_ONCE = 1 << 20
 
 Buffer = bytes | bytearray | memoryview
 
@@ -33,7 +35,7 @@ def send(connection: socket.socket, parts: Sequence[Buffer]) -> None:
 def receive(
     connection: socket.socket, *, most: int | None = None, deadline: float | None = None
 ) -> list[bytearray]:
-    """Wait for one message.
+    """Wait for one message; whoever sends the next one before it is asked for is no partner.
 
     Args:
         connection: a stream socket.
@@ -44,13 +46,21 @@ def receive(
         FrameError: if something else comes, or the connection ends.
         TimeoutError: if the message is not complete in time.
     """
-    size, count = _HEAD.unpack(_exactly(connection, _HEAD.size, deadline))
+    found = _some(connection, _CHUNK, deadline)
+    while len(found) < _HEAD.size:
+        found += _some(connection, _CHUNK, deadline)
+    size, count = _HEAD.unpack_from(found)
     if not 1 <= count <= _MOST_PARTS:
         raise FrameError(f"expected a message, got one of {count} parts")
     table = _LENGTH.size * count
     if most is not None and size - table > most:
         raise FrameError(f"expected at most {most} bytes, got {size - table}")
-    body = memoryview(_exactly(connection, size, deadline))
+    total = _HEAD.size + size
+    if len(found) > total:
+        raise FrameError("expected one message at a time")
+    while len(found) < total:
+        found += _some(connection, min(total - len(found), _MOST_AT_ONCE), deadline)
+    body = memoryview(found)[_HEAD.size :]
     if size < table:
         raise FrameError("expected the lengths of all parts")
     lengths = [length for (length,) in _LENGTH.iter_unpack(body[:table])]
@@ -64,24 +74,22 @@ def receive(
     return parts
 
 
-def _exactly(connection: socket.socket, length: int, deadline: float | None) -> bytearray:
-    found = bytearray()
-    while len(found) < length:
-        if deadline is not None:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise TimeoutError
-            connection.settimeout(left)
-        try:
-            chunk = connection.recv(min(length - len(found), _CHUNK))
-        except TimeoutError:
-            raise
-        except OSError as error:
-            raise FrameError(str(error)) from error
-        if not chunk:
-            raise FrameError("the connection has ended")
-        found += chunk
-    return found
+def _some(connection: socket.socket, most: int, deadline: float | None) -> bytearray:
+    """Wait for some bytes, at least one."""
+    if deadline is not None:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        connection.settimeout(left)
+    try:
+        chunk = connection.recv(most)
+    except TimeoutError:
+        raise
+    except OSError as error:
+        raise FrameError(str(error)) from error
+    if not chunk:
+        raise FrameError("the connection has ended")
+    return bytearray(chunk)
 
 
 def read_object(part: bytearray) -> dict[str, Any]:

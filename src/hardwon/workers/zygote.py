@@ -50,15 +50,8 @@ def main(descriptor: int, module: str) -> None:
     die_with_parent()
     hide_memory()
     stated = leave_network()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        serve_task: Callable[[], Answer] = importlib.import_module(module).serve_task
-        serve_task()  # whatever is imported late is imported now
-    warnings.simplefilter("ignore")
+    serve_task = _imported(module)
     control = socket.socket(fileno=descriptor)
-    gc.collect()
-    gc.freeze()  # the children share these pages as long as nobody touches them
-    gc.set_threshold(*_RARELY)
     control.send(json.dumps({"warnings": stated}).encode())
     while True:
         message, files, _, _ = socket.recv_fds(control, _MAXIMUM_MESSAGE, 1)
@@ -78,6 +71,33 @@ def main(descriptor: int, module: str) -> None:
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(request["pid"], 0)
             control.send(b"{}")
+
+
+def serve_alone(descriptor: int, module: str, bounds: dict[str, int]) -> None:
+    """Be a confined process that was not forked; for systems on which forking does not work.
+
+    Args:
+        descriptor: of a stream socket to the one that asks.
+        module: what to import; its `serve_task()` returns the `Answer`.
+        bounds: the resource limits.
+    """
+    die_with_parent()
+    stated = leave_network()
+    serve_task = _imported(module)
+    with contextlib.suppress(frames.FrameError):  # the other end has gone
+        _confine_and_serve(socket.socket(fileno=descriptor), bounds, serve_task, stated)
+
+
+def _imported(module: str) -> Callable[[], Answer]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        serve_task: Callable[[], Answer] = importlib.import_module(module).serve_task
+        serve_task()  # whatever is imported late is imported now
+    warnings.simplefilter("ignore")
+    gc.collect()
+    gc.freeze()  # children share these pages as long as nobody touches them
+    gc.set_threshold(*_RARELY)
+    return serve_task
 
 
 def _run_child(descriptor: int, bounds: dict[str, int], serve_task: Callable[[], Answer]) -> None:

@@ -37,10 +37,11 @@ def infer_types(graph: Graph, signature: Signature, sizes: Mapping[str, int]) ->
     }
     errors: list[Diagnostic] = []
     for index, node in enumerate(graph.nodes):
-        if not all(ref in types for ref in node.inputs):
+        inputs = [types[ref] for ref in node.inputs if ref in types]
+        if len(inputs) < len(node.inputs):
             continue
         try:
-            results = node.primitive.infer(tuple(types[ref] for ref in node.inputs), sizes)
+            results = node.primitive.infer(tuple(inputs), sizes)
         except RuleError as error:
             errors.append(
                 Diagnostic(
@@ -70,9 +71,11 @@ def infer_types(graph: Graph, signature: Signature, sizes: Mapping[str, int]) ->
 
 def _with_own_dims(stream: Stream, index: int) -> Stream:
     """Make the dimensions that only the data decides unique to the node that made them."""
-    if not any(_is_fresh(symbol) for dim in stream.shape for symbol in dim.symbols):
-        return stream
-    return Stream(stream.dtype, tuple(_own(dim, index) for dim in stream.shape))
+    for dim in stream.shape:
+        for symbol, _ in dim.powers:
+            if _is_fresh(symbol):
+                return Stream(stream.dtype, tuple(_own(dim, index) for dim in stream.shape))
+    return stream
 
 
 def _own(dim: Dim, index: int) -> Dim:

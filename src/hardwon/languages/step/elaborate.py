@@ -1,8 +1,8 @@
 """From the program as written to its dataflow graph: names resolved, lists and loops unrolled."""
 
 import difflib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from hardwon.languages.step import syntax as s
 from hardwon.languages.step.dims import LARGEST, Dim, integer, symbol
@@ -101,13 +101,15 @@ class _Elaborator:
         except _TooManyErrorsError:
             pass
         inputs = tuple(name for name, _ in self.signature.inputs)
-        nodes = tuple(
-            replace(node, names=names) if any(names) else node
-            for index, node in enumerate(self.nodes)
-            for names in [tuple(map(self.named.get, node.results(index)))]
-        )
+        nodes = tuple([self.with_names(*item) for item in enumerate(self.nodes)])
         graph = Graph(inputs, nodes, outputs, (*self.comments, *closing), line)
         return Elaboration(graph, tuple(self.errors))
+
+    def with_names(self, index: int, node: Node) -> Node:
+        names = tuple([self.named.get(ref) for ref in node.results(index)])
+        if not any(names):
+            return node
+        return Node(node.primitive, node.inputs, node.outputs, node.line, node.comments, names)
 
     def error(
         self,
@@ -197,6 +199,12 @@ class _Elaborator:
         match expression:
             case s.Name(id=name, line=line):
                 return self.lookup(name, line)
+            case s.Apply(receiver=receiver, arguments=arguments, line=line):
+                return self.apply(
+                    self.value(receiver), tuple([self.value(item) for item in arguments]), line
+                )
+            case s.Operator():
+                return self.operator(expression)
             case s.Integer(value=number, line=line):
                 if number < 1:  # positions may be 0; sizes are checked where they are used
                     return Dim(coefficient=number)
@@ -211,10 +219,6 @@ class _Elaborator:
                 return _Values(tuple(self.comprehension(element, loops, line)))
             case s.ZipLists(lists=lists, line=line):
                 return self.zip_lists([self.value(item) for item in lists], line)
-            case s.Operator():
-                return self.operator(expression)
-            case s.Apply(receiver=receiver, arguments=arguments, line=line):
-                return self.apply(self.value(receiver), tuple(map(self.value, arguments)), line)
 
     def lookup(self, name: str, line: int) -> _Value:
         if name in self.names:
@@ -320,7 +324,7 @@ class _Elaborator:
                 failed = True
                 continue
             value = given[parameter.name]
-            argument = UNKNOWN if isinstance(value, _Unknown) else _ARGUMENT[parameter.kind](value)
+            argument = UNKNOWN if isinstance(value, _Unknown) else _argument(parameter.kind, value)
             if argument is None:
                 self.wrong_argument(expression.primitive, parameter, value, line)
             if argument is None or isinstance(argument, _Unknown):
@@ -382,15 +386,8 @@ class _Elaborator:
             items = (*items[0].items, items[1])
         if any(isinstance(item, _Unknown) for item in items):
             return None
-        refs = tuple(item for item in items if isinstance(item, Ref))
-        fits = {
-            Inputs.ONE: len(refs) == 1,
-            Inputs.ZIPPED: len(refs) >= 1,
-            Inputs.TUPLE: len(refs) >= 2,
-            Inputs.PAIR: len(refs) == 2,
-            Inputs.LIST_AND_INDEX: len(refs) >= 2,
-        }[primitive.inputs]
-        if len(refs) != len(items) or not fits:
+        refs = tuple([item for item in items if isinstance(item, Ref)])
+        if len(refs) != len(items) or not _fits(primitive.inputs, len(refs)):
             self.wrong_inputs(primitive, argument, line)
             return None
         return refs
@@ -422,6 +419,15 @@ class _Elaborator:
                 return "something unknown"
 
 
+def _fits(inputs: Inputs, count: int) -> bool:
+    """Whether a primitive can be applied to that many streams."""
+    if inputs is Inputs.ONE:
+        return count == 1
+    if inputs is Inputs.ZIPPED:
+        return count >= 1
+    return count == 2 if inputs is Inputs.PAIR else count >= 2
+
+
 def _single(primitive: Primitive) -> bool:
     return primitive.name not in ("Copy", "Partition")
 
@@ -444,9 +450,10 @@ def _size(value: _Value) -> Dim | None:
     return value if isinstance(value, Dim) and value.coefficient >= 1 else None
 
 
-_ARGUMENT: dict[ArgumentKind, Callable[[_Value], object]] = {
-    ArgumentKind.FUNCTION: _function,
-    ArgumentKind.POSITION: _position,
-    ArgumentKind.POSITIONS: _positions,
-    ArgumentKind.SIZE: _size,
-}
+def _argument(kind: ArgumentKind, value: _Value) -> object:
+    """Return a value as an argument of this kind, or None if it is none."""
+    if kind is ArgumentKind.FUNCTION:
+        return _function(value)
+    if kind is ArgumentKind.POSITION:
+        return _position(value)
+    return _positions(value) if kind is ArgumentKind.POSITIONS else _size(value)

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from hardwon.languages.step.primitives import Primitive
 
@@ -10,8 +11,7 @@ INPUT = -1
 """The node index of references to the program's input streams."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Ref:
+class Ref(NamedTuple):
     """One stream: result `port` of a node, or input stream number `port` if node is INPUT."""
 
     node: int
@@ -32,7 +32,9 @@ class Node:
 
     def results(self, index: int) -> tuple[Ref, ...]:
         """Return references to the results, given the node's own index."""
-        return tuple(Ref(index, port) for port in range(self.outputs))
+        if self.outputs == 1:
+            return (Ref(index, 0),)
+        return tuple([Ref(index, port) for port in range(self.outputs)])
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hardwon.languages.inspection import Annotation, TaskLinter
+from hardwon.languages.legal import Draft
+from hardwon.languages.manual import Manual
+from hardwon.languages.metrics import ProgramCounts
 from hardwon.languages.protocol import Finding, Host, Reading, Setting, Simulator, StatementSampler
 from hardwon.languages.step.annotating import annotate
+from hardwon.languages.step.metrics import count
 from hardwon.languages.step.reading import analyse, with_copies
 from hardwon.languages.step.settings import check_settings
 from hardwon.languages.step.signature import check_task
@@ -55,6 +59,17 @@ class Step:
 
         return Sampler.for_task(task, demonstrations, sizes)
 
+    def draft(
+        self,
+        task: Task,
+        demonstrations: Sequence[Experience],
+        sizes: Mapping[str, Mapping[str, int]],
+    ) -> Draft:
+        """See `Drafts.draft`."""
+        from hardwon.languages.step.legal import StepDraft  # noqa: PLC0415
+
+        return StepDraft.empty(task, demonstrations, sizes)
+
     def test_file(self, task: Task, impl: str) -> str:
         """See `Language.test_file`."""
         from hardwon.languages.step.codegen import generate_test_file  # noqa: PLC0415
@@ -72,9 +87,24 @@ class Step:
         """See `Lints.prober`."""
         return "hardwon.languages.step.linting.probing"
 
+    @property
+    def searcher(self) -> str:
+        """See `Searches.searcher`."""
+        return "hardwon.languages.step.synthesis.search.serving"
+
     def annotate(self, task: Task, impl: str, sizes: Mapping[str, int]) -> Annotation:
         """See `Annotates.annotate`."""
         return annotate(task, impl, sizes)
+
+    def counts(self, task: Task, impl: str) -> ProgramCounts | None:
+        """See `Counts.counts`."""
+        return count(task, impl)
+
+    def manual(self) -> Manual:
+        """See `Explains.manual`."""
+        from hardwon.languages.step.manual import load_manual  # noqa: PLC0415
+
+        return load_manual()
 
 
 language = Step()

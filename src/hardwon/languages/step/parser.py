@@ -12,9 +12,11 @@ import textwrap
 import tokenize
 import warnings
 from collections.abc import Iterator
+from functools import lru_cache
 
 from hardwon.languages.step import syntax as s
 from hardwon.languages.step.dims import LARGEST
+from hardwon.languages.step.lines import is_plain, read_lines
 from hardwon.languages.step.primitives import PRIMITIVES
 from hardwon.records import Diagnostic, Stage
 
@@ -22,6 +24,8 @@ MAX_CHARACTERS = 64 * 1024
 MAX_DEPTH = 60
 MODULE = "step"
 _BRACKETS = re.compile(r"[()\[\]{}]")
+_SHADOWABLE = frozenset({"zip", "list", "tuple", *PRIMITIVES})
+"""Names that have another meaning in the lines below one that assigns to them."""
 
 
 class ParseError(Exception):
@@ -39,6 +43,26 @@ def parse(text: str) -> s.Program:
         ParseError: with all errors of the text.
     """
     text = _normalise(text)
+    return read_lines(text, _line) or _whole(text)
+
+
+@lru_cache(maxsize=16384)
+def _line(code: str) -> s.Statement | None:
+    """Read a line, if it is plain (see `lines`) and has no error."""
+    if not is_plain(code):
+        return None
+    try:
+        body = _python_tree(code).body
+    except ParseError:
+        return None
+    reader = _Reader({})
+    statements = reader.block(body)
+    if len(body) != 1 or len(statements) != 1 or reader.errors:
+        return None
+    return None if reader.shadowed & _SHADOWABLE else statements[0]
+
+
+def _whole(text: str) -> s.Program:
     tree = _python_tree(text)
     reader = _Reader(_comments(text))
     statements = reader.block(tree.body)
@@ -68,7 +92,10 @@ def _normalise(text: str) -> str:
     if not text.strip():
         raise _fail(None, "expected a program, got an empty answer")
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\f", " ")
-    text = textwrap.dedent(text.expandtabs(4)).rstrip("\n")
+    text = text.expandtabs(4)
+    if not text.startswith(" ") and "\n " not in text:
+        return text.rstrip("\n")  # nothing is indented
+    text = textwrap.dedent(text).rstrip("\n")
     blank = len(text) - len(text.lstrip("\n"))  # kept, so that lines keep their numbers
     first, newline, rest = text[blank:].partition("\n")
     # Models often indent everything but the first line, which sat beside the key `impl:`.
@@ -222,6 +249,8 @@ class _Reader:
     def _expression(self, node: ast.expr) -> s.Expression | None:
         line = node.lineno
         match node:
+            case ast.Call():
+                return self.call(node)
             case ast.Name(id=name):
                 if name.startswith("__"):
                     self.error(line, f"{name!r} is not part of the language")
@@ -244,8 +273,6 @@ class _Reader:
                 | ast.GeneratorExp(elt=element, generators=generators)
             ):
                 return self.comprehension(element, generators, line)
-            case ast.Call():
-                return self.call(node)
             case ast.Attribute(value=ast.Name(id=module), attr=attr) if module == MODULE:
                 if attr in PRIMITIVES:
                     self.error(line, f"expected arguments: `step.{attr}(...).apply(...)`")
@@ -371,13 +398,17 @@ class _Reader:
         return s.Operator(name, arguments, node.lineno)
 
     def unknown_primitive(self, line: int, name: str) -> None:
-        near = difflib.get_close_matches(name, PRIMITIVES, n=1)
-        hint = f" (did you mean {near[0]}?)" if near else ""
         self.error(
             line,
-            f"{name!r} is not a primitive{hint}; the primitives are {', '.join(PRIMITIVES)}",
+            f"{name!r} is not a primitive{_hint(name)}; the primitives are {', '.join(PRIMITIVES)}",
             rule="only primitives can be called",
         )
+
+
+@lru_cache(maxsize=1024)
+def _hint(name: str) -> str:
+    near = difflib.get_close_matches(name, PRIMITIVES, n=1)
+    return f" (did you mean {near[0]}?)" if near else ""
 
 
 def _rule(name: str) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 
 from hardwon.languages.protocol import Reading
 from hardwon.languages.step.affine import affine_errors, insert_copies
@@ -13,7 +13,7 @@ from hardwon.languages.step.graph import INPUT, Graph, Ref
 from hardwon.languages.step.normal import normal_form
 from hardwon.languages.step.parser import MAX_CHARACTERS, ParseError, parse
 from hardwon.languages.step.printer import print_program
-from hardwon.languages.step.signature import signature_of
+from hardwon.languages.step.signature import Signature, signature_of
 from hardwon.languages.step.types import Stream, shape_text
 from hardwon.records import Diagnostic, Stage, StreamType, Task
 
@@ -33,11 +33,18 @@ class _Latest:
 
     key: tuple[Task, str, Mapping[str, int]] | None = None
     analysis: Analysis
+    signed: tuple[Task, Signature] | None = None
+    """The latest task; to look it up by its contents takes longer than to read a program."""
 
     def find(self, task: Task, impl: str, sizes: Mapping[str, int]) -> Analysis | None:
         if self.key is None or self.key[0] is not task or self.key[1:] != (impl, sizes):
             return None
         return self.analysis
+
+    def signature(self, task: Task) -> Signature:
+        if self.signed is None or self.signed[0] is not task:
+            self.signed = task, signature_of(task)
+        return self.signed[1]
 
 
 _latest = _Latest()
@@ -53,7 +60,7 @@ def analyse(task: Task, impl: str, sizes: Mapping[str, int]) -> Analysis:
 
 
 def _analyse(task: Task, impl: str, sizes: Mapping[str, int]) -> Analysis:
-    signature = signature_of(task)
+    signature = _latest.signature(task)
     try:
         program = parse(impl)
     except ParseError as error:
@@ -61,7 +68,7 @@ def _analyse(task: Task, impl: str, sizes: Mapping[str, int]) -> Analysis:
     elaboration = elaborate(program, signature, sizes)
     typing = infer_types(elaboration.graph, signature, sizes)
     law = affine_errors(elaboration.graph)
-    errors = sorted((*elaboration.errors, *typing.errors, *law), key=_place)
+    errors = sorted([*elaboration.errors, *typing.errors, *law], key=_place)
     runnable = not elaboration.errors and not typing.errors
     affine = False if law else (None if elaboration.errors else True)
     reading = Reading(
@@ -76,16 +83,19 @@ def _analyse(task: Task, impl: str, sizes: Mapping[str, int]) -> Analysis:
 
 
 def _stream_types(graph: Graph, types: Mapping[Ref, Stream]) -> tuple[StreamType, ...]:
-    return tuple(
-        StreamType(
-            name=graph.name(ref),
-            line=None if ref.node == INPUT else graph.nodes[ref.node].line or None,
-            dtype=str(types[ref].dtype),
-            shape=shape_text(types[ref].shape),
-        )
-        for ref in graph.refs()
-        if ref in types
-    )
+    found = []
+    for ref in graph.refs():
+        if ref not in types:
+            continue
+        dtype, shape = _type_texts(types[ref])
+        line = None if ref.node == INPUT else graph.nodes[ref.node].line or None
+        found.append(StreamType(name=graph.name(ref), line=line, dtype=dtype, shape=shape))
+    return tuple(found)
+
+
+@lru_cache(maxsize=16384)
+def _type_texts(stream: Stream) -> tuple[str, str]:
+    return str(stream.dtype), shape_text(stream.shape)
 
 
 def _place(diagnostic: Diagnostic) -> tuple[int, int]:
@@ -94,7 +104,8 @@ def _place(diagnostic: Diagnostic) -> tuple[int, int]:
 
 def code_lines(impl: str) -> int:
     """Return the number of lines that hold code: no blank ones, no comments."""
-    return sum(1 for line in impl.splitlines() if line.strip() and not line.strip().startswith("#"))
+    lines = map(str.strip, impl.splitlines())
+    return sum([bool(line) and line[0] != "#" for line in lines])
 
 
 def with_copies(task: Task, impl: str, sizes: Mapping[str, int]) -> str:

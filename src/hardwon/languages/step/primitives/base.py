@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import Enum
 from typing import ClassVar
 
@@ -79,7 +79,7 @@ class Primitive(ABC):
 
     def arguments(self) -> tuple[tuple[str, object], ...]:
         """Return the arguments in the order of declaration."""
-        return tuple((field.name, getattr(self, field.name)) for field in fields(self))
+        return tuple([(item.name, getattr(self, item.name)) for item in self.parameters])
 
     def __str__(self) -> str:
         parts = (f"{name}={argument_text(value)}" for name, value in self.arguments())

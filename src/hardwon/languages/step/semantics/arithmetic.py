@@ -1,5 +1,7 @@
 """Map, Accum, Scan and Zip on whole tensors."""
 
+import math
+
 import torch
 
 from hardwon.languages.step.primitives import Accum, Map, Scan, Zip
@@ -9,11 +11,9 @@ from hardwon.languages.step.semantics.base import Data, Machine, Tensors
 def run_map(
     primitive: Map, inputs: tuple[Data, ...], results: int, machine: Machine
 ) -> tuple[Tensors, ...]:
-    """Apply the function to all elements as one batch."""
+    """Apply the function to all elements at once."""
     del results
-    (data,) = inputs
-    found = machine.call(primitive.fn, None, data.elements())
-    return (tuple(tensor.reshape(*data.lengths, *tensor.shape[1:]) for tensor in found),)
+    return (machine.map(primitive.fn, inputs[0]),)
 
 
 def run_accum(
@@ -22,50 +22,60 @@ def run_accum(
     """Fold in stream order; all outer indices advance together."""
     del results
     (data,) = inputs
-    outer, rows = _rows(data, primitive.b)
-    state = machine.initial(primitive.fn, rows[0].shape[0])
+    lengths = data.lengths
     shortcut = machine.shortcut(primitive.fn)
-    if shortcut is not None and 0 not in rows[0].shape[:2]:
-        state = shortcut.reduce(state, rows)
-    else:
-        for at in range(rows[0].shape[1]):
-            state = machine.call(primitive.fn, state, tuple([row[:, at] for row in rows]))
-    return (tuple(tensor.reshape(*outer, *tensor.shape[1:]) for tensor in state),)
+    if shortcut is not None and 0 not in lengths:
+        return (shortcut.folded(*_folded(data, primitive.b)),)
+    batch, steps = _steps(data, primitive.b)
+    state = machine.initial(primitive.fn, batch)
+    for step in steps:
+        state = machine.call(primitive.fn, state, step)
+    outer = lengths[: data.dims - primitive.b]
+    return (tuple([tensor.reshape(outer + tensor.shape[1:]) for tensor in state]),)
 
 
 def run_scan(
     primitive: Scan, inputs: tuple[Data, ...], results: int, machine: Machine
 ) -> tuple[Tensors, ...]:
     """Fold in stream order and keep every state."""
+    del results
     (data,) = inputs
-    _, rows = _rows(data, primitive.b)
-    state = machine.initial(primitive.fn, rows[0].shape[0])
-    if rows[0].shape[1] == 0:
-        return (tuple(t.reshape(*data.lengths, *t.shape[1:]) for t in (s[:0] for s in state)),)
-    shortcut = machine.shortcut(primitive.fn)
-    if shortcut is not None and rows[0].shape[0] > 0:
-        found = shortcut.scan(state, rows)
-        return (tuple(tensor.reshape(*data.lengths, *tensor.shape[2:]) for tensor in found),)
-    states: list[Tensors] = []
-    for at in range(rows[0].shape[1]):
-        state = machine.call(primitive.fn, state, tuple(row[:, at] for row in rows))
-        states.append(state)
-    stacked = (torch.stack(column, dim=1) for column in zip(*states, strict=True))
-    return (tuple(tensor.reshape(*data.lengths, *tensor.shape[2:]) for tensor in stacked),)
-
-
-def _rows(data: Data, b: int) -> tuple[tuple[int, ...], Tensors]:
-    """Return the outer sizes, and the components as (outer indices, folded elements, ...)."""
     lengths = data.lengths
-    outer, inner = lengths[: len(lengths) - b], lengths[len(lengths) - b :]
-    folded = 1
-    for length in inner:
-        folded *= length
-    batch = 1
-    for length in outer:
-        batch *= length
-    elements = data.elements()
-    return outer, tuple(tensor.reshape(batch, folded, *tensor.shape[1:]) for tensor in elements)
+    shortcut = machine.shortcut(primitive.fn)
+    if shortcut is not None and 0 not in lengths:
+        rows, axis = _folded(data, primitive.b)
+        found = shortcut.scanned(rows, axis)
+        return (tuple([x.reshape(lengths + x.shape[axis + 1 :]) for x in found]),)
+    batch, steps = _steps(data, primitive.b)
+    state = machine.initial(primitive.fn, batch)
+    if not steps:
+        return (tuple([x[:0].reshape(lengths + x.shape[1:]) for x in state]),)
+    states: list[Tensors] = []
+    for step in steps:
+        state = machine.call(primitive.fn, state, step)
+        states.append(state)
+    stacked = [torch.stack(column, dim=1) for column in zip(*states, strict=True)]
+    return (tuple([tensor.reshape(lengths + tensor.shape[2:]) for tensor in stacked]),)
+
+
+def _folded(data: Data, b: int) -> tuple[Tensors, int]:
+    """Return the components with the b innermost dimensions as one axis, and that axis."""
+    axis = data.dims - b
+    if b == 1:
+        return data.tensors, axis
+    return tuple([tensor.flatten(axis, data.dims - 1) for tensor in data.tensors]), axis
+
+
+def _steps(data: Data, b: int) -> tuple[int, list[Tensors]]:
+    """Return the number of outer indices, and the elements of all of them, step by step."""
+    lengths = data.lengths
+    batch = math.prod(lengths[: data.dims - b])
+    folded = math.prod(lengths[data.dims - b :])
+    columns = [
+        tensor.reshape(batch, folded, *tensor.shape[data.dims :]).unbind(1)
+        for tensor in data.tensors
+    ]
+    return batch, list(zip(*columns, strict=True))
 
 
 def run_zip(

@@ -1,9 +1,7 @@
 """What the meanings of primitives are written in terms of."""
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 
@@ -25,8 +23,7 @@ class UnsuitableSizeError(RunError):
     unsuitable = True
 
 
-@dataclass(frozen=True, slots=True)
-class Data:
+class Data(NamedTuple):
     """The contents of a stream: one tensor per component.
 
     Every tensor has the stream's dimensions first (outermost first), then those of one element.
@@ -39,28 +36,27 @@ class Data:
     @property
     def lengths(self) -> tuple[int, ...]:
         """The stream's sizes, outermost first."""
-        return tuple(self.tensors[0].shape[: self.dims])
+        return self.tensors[0].shape[: self.dims]
 
     def elements(self) -> Tensors:
         """Return the components with all stream dimensions merged into one."""
         if self.dims == 1:
             return self.tensors
-        batch = math.prod(self.tensors[0].shape[: self.dims])
-        return tuple([tensor.reshape(batch, *tensor.shape[self.dims :]) for tensor in self.tensors])
+        return tuple([tensor.flatten(0, self.dims - 1) for tensor in self.tensors])
 
 
 class Shortcut(Protocol):
-    """A fold that is known to be the same as one operation on all its elements.
+    """A fold, its initial state included, that is the same as one operation on all its elements.
 
-    `rows` have the axes (outer indices, folded elements, ...), at least one element.
+    `rows` have at least one element along `axis`, which is the one that is folded.
     """
 
-    def reduce(self, state: Tensors, rows: Tensors) -> Tensors:
-        """Return the last state of every outer index."""
+    def folded(self, rows: Tensors, axis: int) -> Tensors:
+        """Return the last states; their axes are those of the rows without the folded one."""
         ...
 
-    def scan(self, state: Tensors, rows: Tensors) -> Tensors:
-        """Return all states."""
+    def scanned(self, rows: Tensors, axis: int) -> Tensors:
+        """Return all states, with the axes of the rows."""
         ...
 
 
@@ -72,12 +68,24 @@ class Machine(Protocol):
         """The sizes of all symbols."""
         ...
 
+    def map(self, fn: Function, data: Data) -> Tensors:
+        """Apply a function to every element of a stream."""
+        ...
+
     def call(self, fn: Function, state: Tensors | None, inputs: Tensors) -> Tensors:
         """Apply a function to a batch: every tensor has one batch dimension in front."""
         ...
 
     def initial(self, fn: Function, batch: int) -> Tensors:
         """Return a fold's initial state, `batch` times."""
+        ...
+
+    def starts_at_zero(self, fn: Function) -> bool:
+        """Whether a fold's initial state is all zeros."""
+        ...
+
+    def chosen(self, index: Data) -> tuple[torch.Tensor, ...]:
+        """Return, for every entry of a stream's multi-hot vectors, where it is set."""
         ...
 
     def shortcut(self, fn: Function) -> Shortcut | None:

@@ -5,10 +5,24 @@ import math
 import torch
 
 from hardwon.languages.step.primitives import Merge, Partition, Primitive
-from hardwon.languages.step.semantics.base import Data, Machine, RunError, Tensors
+from hardwon.languages.step.semantics.base import (
+    Data,
+    Machine,
+    RunError,
+    Tensors,
+    UnsuitableSizeError,
+)
 
 _CHOSEN = 0.5
 """Entries of a multi-hot vector are 0 or 1; anything above this counts as 1."""
+
+
+def places_of(index: Data) -> tuple[torch.Tensor, ...]:
+    """Return, for every entry of a stream's multi-hot vectors, the tokens at which it is set."""
+    (vectors,) = index.elements()
+    mask = (vectors > _CHOSEN).t()
+    rows: torch.Tensor = mask.nonzero()[:, 1]
+    return rows.split(mask.sum(1).tolist())  # type: ignore[no-any-return, no-untyped-call]
 
 
 def run_copy(
@@ -32,16 +46,21 @@ def run_identity(
 def run_partition(
     primitive: Partition, inputs: tuple[Data, ...], results: int, machine: Machine
 ) -> tuple[Tensors, ...]:
-    """Select the tokens of every result stream by a mask."""
-    del primitive, machine
+    """Select the tokens of every result stream."""
+    del primitive
     data, index = inputs
-    (vectors,) = index.elements()
-    chosen = vectors > _CHOSEN
-    routed = index.dims
-    tokens = tuple(
-        tensor.reshape(chosen.shape[0], *tensor.shape[routed:]) for tensor in data.tensors
-    )
-    return tuple(tuple(tensor[chosen[:, port]] for tensor in tokens) for port in range(results))
+    tokens = [tensor.flatten(0, index.dims - 1) for tensor in data.tensors]
+    places = _places(index, results, machine)
+    return tuple([tuple([tensor.index_select(0, rows) for tensor in tokens]) for rows in places])
+
+
+def _places(index: Data, streams: int, machine: Machine) -> tuple[torch.Tensor, ...]:
+    places = machine.chosen(index)
+    if len(places) != streams:
+        raise UnsuitableSizeError(
+            f"expected one stream per entry of the index vector, {len(places)}, got {streams}"
+        )
+    return places
 
 
 def run_merge(
@@ -50,38 +69,45 @@ def run_merge(
     """Fold the streams one after the other; each hands out its tokens in order."""
     del results
     *parts, index = inputs
-    (vectors,) = index.elements()
-    chosen = vectors > _CHOSEN
+    fn = primitive.fn
     common = parts[0].lengths[1:]
     inner = math.prod(common)
-    steps = chosen.shape[0]
+    steps = math.prod(index.lengths)
     state = tuple(
-        tensor.reshape(steps, inner, *tensor.shape[1:])
-        for tensor in machine.initial(primitive.fn, steps * inner)
+        [
+            tensor.reshape(steps, inner, *tensor.shape[1:])
+            for tensor in machine.initial(fn, steps * inner)
+        ]
     )
-    for port, part in enumerate(parts):
-        rows = chosen[:, port].nonzero().squeeze(1)
-        available = part.lengths[0]
-        if len(rows) > available:
+    untouched = True
+    places = _places(index, len(parts), machine)
+    for port, (part, rows) in enumerate(zip(parts, places, strict=True)):
+        taken, available = len(rows), part.tensors[0].shape[0]
+        if taken > available:
             raise RunError(
-                f"Merge: the index takes {len(rows)} tokens of stream {port}, which has {available}"
+                f"Merge: the index takes {taken} tokens of stream {port}, which has {available}"
             )
-        if len(rows) == 0 or inner == 0:
+        if taken == 0 or inner == 0:
             continue
-        tokens = tuple(
-            tensor[: len(rows)].reshape(len(rows) * inner, *tensor.shape[part.dims :])
-            for tensor in part.tensors
-        )
-        before = tuple([tensor.index_select(0, rows).flatten(0, 1) for tensor in state])
-        after = machine.call(primitive.fn, before, tokens)
+        tokens = tuple([tensor[:taken].flatten(0, part.dims - 1) for tensor in part.tensors])
+        if untouched:
+            before = machine.initial(fn, taken * inner)
+            untouched = False
+        else:
+            before = tuple([tensor.index_select(0, rows).flatten(0, 1) for tensor in state])
+        after = machine.call(fn, before, tokens)
         state = tuple(
-            old.index_copy(0, rows, new.reshape(len(rows), inner, *new.shape[1:]))
-            for old, new in zip(state, after, strict=True)
+            [
+                old.index_copy(0, rows, new.reshape(taken, inner, *new.shape[1:]))
+                for old, new in zip(state, after, strict=True)
+            ]
         )
-    nothing = ~chosen.any(dim=1)
-    lengths = (*index.lengths, *common)
-    found: list[torch.Tensor] = []
-    for tensor in state:
-        mask = nothing.reshape(steps, *(1 for _ in tensor.shape[1:]))
-        found.append(tensor.masked_fill(mask, 0.0).reshape(*lengths, *tensor.shape[2:]))
-    return (tuple(found),)
+    lengths = index.lengths + common
+    if not machine.starts_at_zero(fn):  # where nothing is selected the result is zero
+        nothing = torch.ones(steps, dtype=torch.bool)
+        for rows in places:
+            nothing = nothing.index_fill(0, rows, 0)
+        state = tuple(
+            [x.masked_fill(nothing.reshape(steps, *(1 for _ in x.shape[1:])), 0.0) for x in state]
+        )
+    return (tuple([tensor.reshape(lengths + tensor.shape[2:]) for tensor in state]),)

@@ -50,6 +50,8 @@ class Prepared:
     """Of all components of all results, the draws first."""
     expected: tuple[Expected, ...]
     """One per component of all results."""
+    entries: int
+    """How many numbers all results have together."""
 
 
 @dataclass(frozen=True)
@@ -193,6 +195,7 @@ class _Preparation:
             "shapes": [tuple(tensor.shape) for tensor in tensors],
             "draws": len(drawn),
         }
+        shapes = tuple((len(drawn), *shape) for shape in self._shapes)
         expected = tuple(
             Expected.of(
                 torch.stack([exact[at] for exact, _ in rows]),
@@ -206,8 +209,9 @@ class _Preparation:
             draws=tuple((kind, seed) for kind, seed, _ in drawn),
             request=request,
             data=all_to_bytes(tensors),
-            shapes=tuple((len(drawn), *shape) for shape in self._shapes),
+            shapes=shapes,
             expected=expected,
+            entries=sum(map(prod, shapes)),
         )
 
     def _fair_draw(

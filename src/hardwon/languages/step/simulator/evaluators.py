@@ -7,6 +7,7 @@ Such a body is rewritten first, if it can be (see `branches`).
 """
 
 import ast
+import math
 import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -14,7 +15,12 @@ from typing import Any
 
 import torch
 
-from hardwon.languages.step.semantics.base import RunError, Tensors, UnsuitableSizeError
+from hardwon.languages.step.semantics.base import (
+    Data,
+    RunError,
+    Tensors,
+    UnsuitableSizeError,
+)
 from hardwon.languages.step.signature import Function
 from hardwon.languages.step.simulator.branches import SELECT, Selector, without_branches
 from hardwon.languages.step.simulator.namespace import Body, define
@@ -30,6 +36,8 @@ from hardwon.records import FunctionSpec
 
 _TRIAL_BATCHES = (11, 13)
 """Trial batch sizes; odd enough not to look like one of the task's dimensions by accident."""
+_TRIAL_LENGTHS = (2, 17, 3)
+"""The lengths of a trial stream."""
 
 _CONTROL_FLOW = (
     ast.If,
@@ -143,6 +151,50 @@ def plain(unit: Unit, state: Tensors | None, inputs: Tensors) -> Tensors:
             raise RunError("not a batch")
         found.append(item if item.dtype is dtype else item.to(dtype))
     return tuple(found)
+
+
+def on_streams(
+    body: Body, data: Data, shapes: tuple[tuple[int, ...], ...]
+) -> tuple[torch.Tensor, ...] | None:
+    """Hand a body whole streams as they are; None if it does not return elements of these shapes.
+
+    Only for bodies that `takes_streams` has approved.
+    """
+    lengths, dtype = data.lengths, torch.get_default_dtype()
+    try:
+        items = body(list(data.tensors))
+    except Exception:
+        return None  # the careful ways say what is wrong
+    if type(items) is not list or len(items) != len(shapes):
+        return None
+    for item, shape in zip(items, shapes, strict=True):
+        if (
+            not isinstance(item, torch.Tensor)
+            or item.shape != lengths + shape
+            or item.dtype is not dtype
+        ):
+            return None
+    return tuple(items)
+
+
+def takes_streams(unit: Unit, evaluator: "Evaluator") -> bool:
+    """Whether a body without state that takes batches as they are takes any number of axes before
+    those of an element.
+
+    It works on one such axis already. If it works on three as well, it counts axes from the end.
+    """
+    if evaluator is not plain or unit.function.is_fold:
+        return False
+    _, inputs = _trial(unit, math.prod(_TRIAL_LENGTHS), torch.Generator().manual_seed(1))
+    wide = Data(len(_TRIAL_LENGTHS), tuple(x.reshape(_TRIAL_LENGTHS + x.shape[1:]) for x in inputs))
+    found = on_streams(unit.body, wide, unit.output_shapes)
+    if found is None:
+        return False
+    flat = plain(unit, None, inputs)
+    return all(
+        torch.allclose(a.flatten(0, wide.dims - 1), b, rtol=1e-4, atol=1e-5, equal_nan=True)
+        for a, b in zip(found, flat, strict=True)
+    )
 
 
 def vectorised(unit: Unit, state: Tensors | None, inputs: Tensors) -> Tensors:

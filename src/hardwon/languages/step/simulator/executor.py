@@ -30,7 +30,7 @@ from hardwon.languages.step.simulator.namespace import (
     build_namespace,
     run_references,
 )
-from hardwon.languages.step.simulator.wire import Shape, all_from_bytes, all_to_bytes
+from hardwon.languages.step.simulator.wire import Shape, all_from_bytes, all_to_bytes, to_bytes
 from hardwon.records import Task
 
 Reply = tuple[dict[str, Any], Sequence[bytes]]
@@ -70,9 +70,6 @@ class _Executor:
                 return self._runner.support(), ()
             case "run" if self._runner is not None:
                 return self._runner.run(request)
-            case "forget" if self._runner is not None:
-                self._runner.forget()
-                return {}, ()
         raise ValueError(request["op"])
 
 
@@ -117,7 +114,8 @@ class _Runner:
 
     def __init__(self, request: dict[str, Any], data: list[bytearray]) -> None:
         self._task: Task = request["task"]
-        self._planner = Planner(signature_of(self._task).functions)
+        signature = signature_of(self._task)
+        self._planner = Planner(signature.functions, len(signature.inputs))
         self._plan: Plan | None = None
         self._rooms: list[_Room] = []
         position = 0
@@ -134,15 +132,18 @@ class _Runner:
     def run(self, request: dict[str, Any]) -> Reply:
         """Run one program, or the previous one again, at some settings.
 
-        At each the reply holds either the results or one error; the first error ends it.
+        For each there is a report, and the first error ends it. The data is one piece: all results
+        at all settings without an error.
         """
+        if request.get("afresh"):
+            self.forget()
         if "program" in request:
             if self._planner.size > _MOST_EXPRESSIONS:
                 self.forget()
             self._plan = self._planner.plan(request["program"])
         assert self._plan is not None
         reports: list[dict[str, Any]] = []
-        found: list[bytes] = []
+        found: list[torch.Tensor] = []
         with torch.no_grad():
             for index in request["settings"]:
                 room = self._rooms[index]
@@ -155,10 +156,11 @@ class _Runner:
                     reports.append(report)
                     break
                 reports.append({})
-                found += all_to_bytes(results)
+                found += [tensor.reshape(-1) for tensor in results]
+            data = to_bytes(torch.cat(found)) if found else b""
         for room in self._rooms:
             room.require_untouched()
-        return {"reports": reports}, found
+        return {"reports": reports}, [data]
 
     def _settle(self, room: "_Room", plan: Plan, together: bool) -> list[torch.Tensor]:
         """Run; a function that changes its arguments is evaluated on copies from then on."""
@@ -260,6 +262,8 @@ class _Room:
         Raises:
             TaskError: if one has.
         """
+        if self.units.stateless:
+            return
         if [tensor._version for tensor in self.guarded] != self.versions:
             raise TaskError("a function body changes `input_data`")
 

@@ -4,6 +4,7 @@ import ast
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 
 import torch
 
@@ -13,18 +14,24 @@ from hardwon.records import FunctionSpec
 
 @dataclass(frozen=True, slots=True)
 class _Operation:
-    """An associative operation of state and input, along the second axis of (outer, folded)."""
+    """An associative operation of state and input, along one axis."""
 
+    neutral: float
+    """The initial state that makes no difference."""
     join: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
-    reduce: Callable[[torch.Tensor], torch.Tensor]
-    scan: Callable[[torch.Tensor], torch.Tensor]
+    reduce: Callable[[torch.Tensor, int], torch.Tensor]
+    scan: Callable[[torch.Tensor, int], torch.Tensor]
 
 
 _OPERATIONS = {
-    "+": _Operation(torch.add, lambda x: x.sum(1), lambda x: x.cumsum(1)),
-    "*": _Operation(torch.mul, lambda x: x.prod(1), lambda x: x.cumprod(1)),
-    "max": _Operation(torch.maximum, lambda x: x.amax(1), lambda x: x.cummax(1).values),
-    "min": _Operation(torch.minimum, lambda x: x.amin(1), lambda x: x.cummin(1).values),
+    "+": _Operation(0.0, torch.add, lambda x, axis: x.sum(axis), lambda x, axis: x.cumsum(axis)),
+    "*": _Operation(1.0, torch.mul, lambda x, axis: x.prod(axis), lambda x, axis: x.cumprod(axis)),
+    "max": _Operation(
+        -inf, torch.maximum, lambda x, axis: x.amax(axis), lambda x, axis: x.cummax(axis).values
+    ),
+    "min": _Operation(
+        inf, torch.minimum, lambda x, axis: x.amin(axis), lambda x, axis: x.cummin(axis).values
+    ),
 }
 _OPERATORS: dict[type[ast.operator], str] = {ast.Add: "+", ast.Mult: "*"}
 _CALLS = {
@@ -38,24 +45,52 @@ _CALLS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Shortcut:
-    """A fold whose components are folded by an associative operation each."""
+class _Part:
+    """How one component of the state is folded."""
 
-    parts: tuple[tuple[_Operation, int], ...]
-    """Per component of the state: the operation, and which component of the input it takes."""
+    operation: _Operation
+    taken: int
+    """Which component of the input it takes."""
+    start: torch.Tensor | None
+    """The initial state, a single number; None if it makes no difference."""
+
+    def started(self, folded: torch.Tensor) -> torch.Tensor:
+        """Account for the initial state, which may come last since the order does not matter."""
+        return folded if self.start is None else self.operation.join(folded, self.start)
+
+
+@dataclass(frozen=True, slots=True)
+class Shortcut:
+    """See `hardwon.languages.step.semantics.base.Shortcut`: an associative operation for each
+    component.
+    """
+
+    parts: tuple[_Part, ...]
+
+    def folded(self, rows: Tensors, axis: int) -> Tensors:
+        """Return the last states."""
+        return tuple(
+            [part.started(part.operation.reduce(rows[part.taken], axis)) for part in self.parts]
+        )
+
+    def scanned(self, rows: Tensors, axis: int) -> Tensors:
+        """Return all states."""
+        return tuple(
+            [part.started(part.operation.scan(rows[part.taken], axis)) for part in self.parts]
+        )
 
     def reduce(self, state: Tensors, rows: Tensors) -> Tensors:
-        """Return the last state. Rows have axes (outer, folded, ...)."""
+        """Return the last states from other initial ones; rows have axes (outer, folded, ...)."""
         return tuple(
-            part.join(before, part.reduce(rows[at]))
-            for before, (part, at) in zip(state, self.parts, strict=True)
+            part.operation.join(before, part.operation.reduce(rows[part.taken], 1))
+            for before, part in zip(state, self.parts, strict=True)
         )
 
     def scan(self, state: Tensors, rows: Tensors) -> Tensors:
-        """Return all states, with axes (outer, folded, ...)."""
+        """Return all states from other initial ones, with axes (outer, folded, ...)."""
         return tuple(
-            part.join(before.unsqueeze(1), part.scan(rows[at]))
-            for before, (part, at) in zip(state, self.parts, strict=True)
+            part.operation.join(before.unsqueeze(1), part.operation.scan(rows[part.taken], 1))
+            for before, part in zip(state, self.parts, strict=True)
         )
 
 
@@ -66,14 +101,15 @@ def shortcut_of(spec: FunctionSpec) -> Shortcut | None:
     """
     match ast.parse(textwrap.dedent(spec.apply)).body:
         case [ast.Return(value=ast.List(elts=items) | ast.Tuple(elts=items))]:
-            parts = [_part(item, position) for position, item in enumerate(items)]
+            parts = [_part(*item) for item in enumerate(zip(items, spec.init or (), strict=False))]
         case _:
             return None
-    found = tuple(part for part in parts if part is not None)
-    return Shortcut(found) if found and len(found) == len(parts) else None
+    found = tuple([part for part in parts if part is not None])
+    return Shortcut(found) if found and len(found) == len(items) else None
 
 
-def _part(node: ast.expr, position: int) -> tuple[_Operation, int] | None:
+def _part(position: int, item: tuple[ast.expr, float]) -> _Part | None:
+    node, init = item
     match node:
         case ast.BinOp(left=left, op=op, right=right):
             name = _OPERATORS.get(type(op), "")
@@ -87,9 +123,11 @@ def _part(node: ast.expr, position: int) -> tuple[_Operation, int] | None:
             return None
     if name not in _OPERATIONS:
         return None
+    operation = _OPERATIONS[name]
     match sorted(filter(None, (_component(left), _component(right)))):
         case [("input", taken), ("state", kept)] if kept == position:
-            return _OPERATIONS[name], taken
+            start = None if init == operation.neutral else torch.tensor(init)
+            return _Part(operation, taken, start)
     return None
 
 

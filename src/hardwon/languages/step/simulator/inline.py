@@ -27,6 +27,9 @@ class InlineProcess:
         reply, parts = self._answer(dict(request), [bytearray(part) for part in data])
         return reply, [bytearray(part) for part in parts]
 
+    def interrupt(self) -> None:
+        """See `TaskProcess.interrupt`; there is no other thread."""
+
     def stop(self) -> None:
         """See `TaskProcess.stop`."""
 

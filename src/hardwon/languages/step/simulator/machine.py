@@ -12,23 +12,28 @@ from hardwon.languages.step.graph import INPUT
 from hardwon.languages.step.primitives import Primitive
 from hardwon.languages.step.semantics import SEMANTICS, Data, RunError
 from hardwon.languages.step.semantics.base import Semantics, Shortcut, Tensors
+from hardwon.languages.step.semantics.routing import places_of
 from hardwon.languages.step.signature import Function
 from hardwon.languages.step.simulator.budget import require_room
+from hardwon.languages.step.simulator.effects import is_without_effects
 from hardwon.languages.step.simulator.evaluators import (
     Evaluator,
     HiddenStateError,
     Unit,
     loop,
+    on_streams,
+    takes_streams,
     tried,
 )
 from hardwon.languages.step.simulator.folds import shortcut_of
 from hardwon.languages.step.simulator.namespace import (
+    Body,
     Namespace,
     bind_body,
     build_namespace,
     draw_inputs,
 )
-from hardwon.languages.step.simulator.program import Place, Program, to_primitive, to_program
+from hardwon.languages.step.simulator.program import Program, to_primitive, to_program
 from hardwon.records import FunctionSpec, Task
 
 MAX_KEPT_BYTES = 64 << 20
@@ -51,6 +56,9 @@ class MutationError(Exception):
         self.function = function
 
 
+_VIEWS = frozenset({"Zip", "Copy", "Identity", "Promote", "Bufferize", "Streamify"})
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One node, ready to run on any machine of its task."""
@@ -58,11 +66,14 @@ class Step:
     index: int
     primitive: Primitive
     run: Semantics
-    inputs: tuple[Place, ...]
+    inputs: tuple[int, ...]
+    """Numbers of streams: the task's inputs first, then all results in order."""
     dims: tuple[int, ...]
     """Per result, how many dimensions the stream has."""
     identity: int
     """Equal for equal subexpressions."""
+    is_view: bool
+    """Whether the results are other views of the inputs, which take no memory of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +81,7 @@ class Plan:
     """A program, ready to run on any machine of its task."""
 
     steps: tuple[Step, ...]
-    outputs: tuple[Place, ...]
+    outputs: tuple[int, ...]
 
 
 @dataclass
@@ -78,21 +89,33 @@ class Planner:
     """Numbers subexpressions by their structure, over all programs of a task."""
 
     functions: tuple[Function, ...]
+    inputs: int
+    """How many input streams the task has."""
     _numbers: dict[tuple[object, ...], int] = field(default_factory=dict)
+    _primitives: dict[tuple[str, tuple[object, ...]], Primitive] = field(default_factory=dict)
 
     def plan(self, program: Program) -> Plan:
         """Return the plan of a program."""
         nodes, outputs = program
-        identities: dict[int, int] = {}
+        numbers = self._numbers
+        streams = {(INPUT, port): port for port in range(self.inputs)}
+        sources: list[object] = list(range(self.inputs))
         steps: list[Step] = []
         for index, (name, arguments, inputs, dims) in enumerate(nodes):
-            sources = tuple([(identities.get(node, INPUT), port) for node, port in inputs])
-            key = (name, arguments, sources)
-            identity = self._numbers.setdefault(key, len(self._numbers))
-            identities[index] = identity
-            primitive = to_primitive(name, arguments, self.functions)
-            steps.append(Step(index, primitive, SEMANTICS[name], inputs, dims, identity))
-        return Plan(tuple(steps), outputs)
+            places = tuple([streams[place] for place in inputs])
+            key = (name, arguments, tuple([sources[place] for place in places]))
+            identity = numbers.setdefault(key, len(numbers))
+            primitive = self._primitives.get((name, arguments))
+            if primitive is None:
+                primitive = to_primitive(name, arguments, self.functions)
+                self._primitives[name, arguments] = primitive
+            steps.append(
+                Step(index, primitive, SEMANTICS[name], places, dims, identity, name in _VIEWS)
+            )
+            for port in range(len(dims)):
+                streams[index, port] = len(sources)
+                sources.append((identity, port))
+        return Plan(tuple(steps), tuple([streams[place] for place in outputs]))
 
     @property
     def size(self) -> int:
@@ -102,6 +125,7 @@ class Planner:
     def forget(self) -> None:
         """Start afresh; the machines have to forget their results as well."""
         self._numbers.clear()
+        self._primitives.clear()
 
 
 @dataclass(frozen=True)
@@ -114,6 +138,10 @@ class Units:
     shortcuts: Mapping[str, Shortcut]
     broken: Mapping[str, str]
     """Why a function fails at these sizes, by its name."""
+    wide: Mapping[str, Body] = field(default_factory=dict)
+    """Bodies that may be handed streams of any number of dimensions as they are."""
+    stateless: bool = False
+    """Whether no function can change anything, its arguments included."""
 
     @classmethod
     def choose(cls, space: Namespace) -> "Units":
@@ -125,6 +153,8 @@ class Units:
         chosen: dict[str, tuple[Unit, Evaluator]] = {}
         inits: dict[str, tuple[float, ...]] = {}
         shortcuts: dict[str, Shortcut] = {}
+        wide: dict[str, Body] = {}
+        stateless = is_without_effects(space.task)
         broken: dict[str, str] = {}
         for spec, function in zip(space.task.fns, space.signature.functions, strict=True):
             unit = _unit(spec, function, space)
@@ -135,12 +165,14 @@ class Units:
                 broken[function.name] = str(error)
             except HiddenStateError as error:
                 raise TaskError(str(error)) from error
+            if stateless and takes_streams(*chosen[function.name]):
+                wide[function.name] = unit.body
             if spec.init is not None:
                 inits[function.name] = spec.init
                 found = shortcut_of(spec)
                 if found and function.name not in broken and _is_right(found, unit, spec.init):
                     shortcuts[function.name] = found
-        return cls(space, chosen, inits, shortcuts, broken)
+        return cls(space, chosen, inits, shortcuts, broken, wide, stateless)
 
 
 def _unit(spec: FunctionSpec, function: Function, space: Namespace) -> Unit:
@@ -164,7 +196,7 @@ def _is_right(shortcut: Shortcut, unit: Unit, init: tuple[float, ...]) -> bool:
     for at in range(5):
         state = loop(unit, state, tuple(row[:, at] for row in rows))
     try:
-        found = (shortcut.reduce(start, rows), tuple(x[:, -1] for x in shortcut.scan(start, rows)))
+        found = (shortcut.folded(rows, 1), tuple(x[:, -1] for x in shortcut.scanned(rows, 1)))
     except (RuntimeError, IndexError):
         return False
     return all(
@@ -180,8 +212,11 @@ class StepMachine:
 
     units: Units
     inputs: tuple[Data, ...]
-    _kept: dict[int, tuple[Tensors, ...]] = field(default_factory=dict)
+    _kept: dict[int, tuple[Data, ...]] = field(default_factory=dict)
     _kept_bytes: int = 0
+    _places: dict[int, tuple[torch.Tensor, tuple[torch.Tensor, ...]]] = field(default_factory=dict)
+    """Where multi-hot vectors are set, by the identity of their tensor, which is kept alive."""
+    _initials: dict[tuple[str, int], Tensors] = field(default_factory=dict)
 
     @classmethod
     def prepare(cls, task: Task, setting: Setting) -> "StepMachine":
@@ -209,6 +244,18 @@ class StepMachine:
         """See `Machine.sizes`."""
         return self.units.space.sizes
 
+    def map(self, fn: Function, data: Data) -> Tensors:
+        """See `Machine.map`."""
+        body = self.units.wide.get(fn.name)
+        if body is not None:
+            unit, _ = self.units.chosen[fn.name]
+            found = on_streams(body, data, unit.output_shapes)
+            if found is not None:
+                return found
+        lengths = data.lengths
+        flat = self.call(fn, None, data.elements())
+        return tuple([tensor.reshape(lengths + tensor.shape[1:]) for tensor in flat])
+
     def call(self, fn: Function, state: Tensors | None, inputs: Tensors) -> Tensors:
         """See `Machine.call`.
 
@@ -218,6 +265,8 @@ class StepMachine:
         unit, evaluate = self.units.chosen[fn.name]
         if inputs[0].shape[0] == 0:
             return tuple(torch.zeros(0, *shape) for shape in unit.output_shapes)
+        if self.units.stateless:
+            return _evaluated(evaluate, unit, state, inputs)
         given = inputs if state is None else (*state, *inputs)
         versions = [tensor._version for tensor in given]
         try:
@@ -232,11 +281,30 @@ class StepMachine:
 
     def initial(self, fn: Function, batch: int) -> Tensors:
         """See `Machine.initial`."""
-        unit, _ = self.units.chosen[fn.name]
-        return tuple(
-            torch.full((batch, *shape), value)
-            for shape, value in zip(unit.output_shapes, self.units.inits[fn.name], strict=True)
-        )
+        key = (fn.name, batch)
+        found = self._initials.get(key) if self.units.stateless else None
+        if found is None:
+            unit, _ = self.units.chosen[fn.name]
+            found = tuple(
+                torch.full((batch, *shape), value)
+                for shape, value in zip(unit.output_shapes, self.units.inits[fn.name], strict=True)
+            )
+            self._initials[key] = found
+        return found
+
+    def starts_at_zero(self, fn: Function) -> bool:
+        """See `Machine.starts_at_zero`."""
+        return not any(self.units.inits[fn.name])
+
+    def chosen(self, index: Data) -> tuple[torch.Tensor, ...]:
+        """See `Machine.chosen`: Partition and Merge usually look at the same vectors."""
+        if not self.units.stateless:
+            return places_of(index)
+        (vectors,) = index.tensors
+        known = self._places.get(id(vectors))
+        if known is None or known[0] is not vectors:
+            known = self._places[id(vectors)] = (vectors, places_of(index))
+        return known[1]
 
     def shortcut(self, fn: Function) -> Shortcut | None:
         """See `Machine.shortcut`."""
@@ -252,7 +320,8 @@ class StepMachine:
         """
         require_room(typed, self.sizes)
         self.forget()
-        return self.execute(Planner(self.space.signature.functions).plan(to_program(typed)))
+        planner = Planner(self.space.signature.functions, len(self.inputs))
+        return self.execute(planner.plan(to_program(typed)))
 
     def execute(self, plan: Plan) -> tuple[Tensors, ...]:
         """Return the contents of a program's results.
@@ -263,31 +332,44 @@ class StepMachine:
             StepFailedError: if a step goes wrong.
             MutationError: if a function changes its arguments.
         """
-        values: dict[Place, Data] = {(INPUT, port): data for port, data in enumerate(self.inputs)}
+        streams = list(self.inputs)
         kept = self._kept
         for step in plan.steps:
             found = kept.get(step.identity)
             if found is None:
-                inputs = tuple([values[place] for place in step.inputs])
+                inputs = tuple([streams[number] for number in step.inputs])
                 try:
-                    found = step.run(step.primitive, inputs, len(step.dims), self)
+                    tensors = step.run(step.primitive, inputs, len(step.dims), self)
                 except RunError as error:
                     raise StepFailedError(step.index, error) from error
-                self._keep(step.identity, found)
-            for port, tensors in enumerate(found):
-                values[step.index, port] = Data(step.dims[port], tensors)
-        return tuple([values[place].tensors for place in plan.outputs])
+                found = tuple(map(Data, step.dims, tensors))
+                self._keep(step, found)
+            streams += found
+        return tuple([streams[number].tensors for number in plan.outputs])
 
-    def _keep(self, identity: int, found: tuple[Tensors, ...]) -> None:
-        size = 4 * sum([tensor.numel() for part in found for tensor in part])
-        if self._kept_bytes + size > MAX_KEPT_BYTES:
-            self.forget()
-            if size > MAX_KEPT_BYTES:
-                return
-        self._kept[identity] = found
-        self._kept_bytes += size
+    def _keep(self, step: Step, found: tuple[Data, ...]) -> None:
+        if not step.is_view:
+            size = 4 * sum([tensor.numel() for data in found for tensor in data.tensors])
+            if self._kept_bytes + size > MAX_KEPT_BYTES:
+                self.forget()
+                if size > MAX_KEPT_BYTES:
+                    return
+            self._kept_bytes += size
+        self._kept[step.identity] = found
 
     def forget(self) -> None:
         """Give up the results that are shared between programs."""
         self._kept.clear()
         self._kept_bytes = 0
+        self._places.clear()
+        self._initials.clear()
+
+
+def _evaluated(evaluate: Evaluator, unit: Unit, state: Tensors | None, inputs: Tensors) -> Tensors:
+    """Evaluate a function as it was chosen to be, or by the loop where that does not work."""
+    try:
+        return evaluate(unit, state, inputs)
+    except (RunError, RuntimeError, TypeError, ValueError, IndexError):
+        if evaluate is loop:
+            raise
+    return loop(unit, state, inputs)

@@ -1,5 +1,6 @@
 """What results are expected, and how far a correct program may be off."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -32,6 +33,14 @@ class Expected:
     def of(cls, value: torch.Tensor, tolerance: torch.Tensor) -> "Expected":
         """Complete it."""
         return cls(value, tolerance, value.isfinite())
+
+    @classmethod
+    def joined(cls, parts: Sequence["Expected"]) -> "Expected":
+        """Put several components one after the other, as vectors."""
+        return cls.of(
+            torch.cat([part.value.flatten() for part in parts]),
+            torch.cat([part.tolerance.flatten() for part in parts]),
+        )
 
 
 def expect(

@@ -5,7 +5,6 @@ dimensions every stream has.
 """
 
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
 from hardwon.languages.step.checker import TypedGraph
@@ -47,7 +46,6 @@ def _argument(value: object) -> object:
     return value
 
 
-@lru_cache(maxsize=4096)
 def to_primitive(
     name: str, arguments: tuple[Any, ...], functions: tuple[Function, ...]
 ) -> Primitive:

@@ -23,14 +23,19 @@ from hardwon.languages.step.settings import DEFAULT_SIZES
 from hardwon.languages.step.signature import signature_of
 from hardwon.languages.step.simulator.budget import TooLargeError, require_room
 from hardwon.languages.step.simulator.consult import FORGED, Consultation, Patience, Prepared
+from hardwon.languages.step.simulator.effects import is_without_effects
 from hardwon.languages.step.simulator.inline import Inline
-from hardwon.languages.step.simulator.oracle import Place, describe, differences
+from hardwon.languages.step.simulator.oracle import Expected, Place, describe, differences
 from hardwon.languages.step.simulator.program import to_program
 from hardwon.languages.step.simulator.together import reads_input_streams, with_draws
 from hardwon.languages.step.simulator.wire import WireError, all_from_bytes
 from hardwon.records import Diagnostic, Stage, Task
 
 RULE = "every result equals the reference"
+_PERSISTENCE = 0.2
+"""How much the latest program counts when it is guessed whether the next one will be right."""
+_AT_ONCE = 0.5
+"""How often programs have to be right before they are run at all sizes at once."""
 _MOST_VERDICTS = 1 << 14
 """How many programs' verdicts are remembered."""
 
@@ -51,6 +56,11 @@ class TaskSimulator:
         self._support: list[Support] = []
         self._broken: list[Mapping[str, str]] = []
         self._runner: TaskProcess | None = None
+        self._stateless = is_without_effects(task)
+        self._fortune = 0.0
+        """How often programs have been right of late."""
+        self._forgets = False
+        self._joint: dict[tuple[int, ...], Expected] = {}
         self._verdicts: dict[str, tuple[Diagnostic, ...]] = {}
         """By normal form: no errors, or wrong results, which are the same in any spelling."""
         self._largest: Mapping[str, int] = {}
@@ -98,6 +108,7 @@ class TaskSimulator:
         self.close()
         self._settings = ()
         self._verdicts.clear()
+        self._joint.clear()
         patience = Patience.of(self._host.prepare_seconds)
         oracle = self._host.spawn()
         try:
@@ -165,8 +176,7 @@ class TaskSimulator:
     def forget(self) -> None:
         """Give up all that is shared between programs, here and in the runner: for measuring."""
         self._verdicts.clear()
-        if self._runner is not None:
-            self._runner.ask({"op": "forget"}, seconds=self._host.seconds, most=0)
+        self._forgets = True  # the next request says so
 
     def check(self, impl: str, settings: Sequence[Setting]) -> tuple[Diagnostic, ...]:
         """See `Simulator.check`.
@@ -185,7 +195,15 @@ class TaskSimulator:
         refused = self._refusal(typed)
         if refused is not None:
             return (refused,)
-        errors = self._check(typed, time.monotonic() + self._host.seconds)
+        deadline = time.monotonic() + self._host.seconds
+        errors = self._check(typed, deadline)
+        if not errors and not self._stateless:
+            # What an earlier program has left behind must not make this one pass: so a process
+            # that has run no other has to agree, and it is the one that runs the next program.
+            self.close()
+            self._open_runner(Patience.of(self._host.prepare_seconds))
+            errors = self._check(typed, deadline)
+        self._fortune += _PERSISTENCE * ((not errors) - self._fortune)
         if all(error.difference is not None for error in errors):
             if len(self._verdicts) >= _MOST_VERDICTS:
                 self._verdicts.clear()
@@ -214,13 +232,18 @@ class TaskSimulator:
             "program": to_program(lifted or typed),
             "together": lifted is not None,
         }
-        everywhere = self._usable(typed)
-        # Most programs are wrong, and most of those at the default sizes already.
-        for wanted in (everywhere[:1], everywhere[1:]):
+        if self._forgets:
+            request["afresh"], self._forgets = True, False
+        everywhere = tuple(self._usable(typed))
+        # A wrong program is mostly wrong at the default sizes already, and need not run at others;
+        # asking twice is wasted on the right ones. Errors come in the same order either way.
+        at_once = self._fortune > _AT_ONCE
+        for wanted in (everywhere,) if at_once else (everywhere[:1], everywhere[1:]):
             at = 0
             while at < len(wanted):
                 errors, done = self._run(typed, {**request, "settings": wanted[at:]}, deadline)
                 request.pop("program", None)  # the runner remembers the latest one
+                request.pop("afresh", None)
                 if errors:
                     return errors
                 at += done
@@ -243,35 +266,49 @@ class TaskSimulator:
         self, typed: TypedGraph, request: Mapping[str, Any], deadline: float
     ) -> tuple[tuple[Diagnostic, ...], int]:
         """Run at some settings; return the errors, and how many settings are done."""
-        wanted: list[int] = request["settings"]
+        wanted: tuple[int, ...] = request["settings"]
         reply, parts = self._ask_runner(request, deadline, wanted)
         reports = reply.get("reports")
         if not isinstance(reports, list) or not 1 <= len(reports) <= len(wanted):
             return self._forged()
-        position = 0
+        done = [
+            index
+            for index, report in zip(wanted, reports, strict=False)
+            if not (isinstance(report, dict) and "error" in report)
+        ]
+        try:
+            (found,) = all_from_bytes(parts, [(self._entries(done),)], torch.float32)
+        except WireError:
+            return self._forged()
+        if len(done) == len(wanted) and differences(found, self._expected(wanted)) is None:
+            return (), len(wanted)
         for index, report in zip(wanted, reports, strict=False):
             prepared = self._prepared[index]
-            if "error" in report:
+            if index not in done:
                 return self._failure(typed, prepared, report), len(reports)
-            count = len(prepared.shapes)
-            try:
-                found = all_from_bytes(
-                    parts[position : position + count], prepared.shapes, torch.float32
-                )
-            except WireError:
-                return self._forged()
-            position += count
-            errors = self._compare(typed, prepared, found)
+            errors = self._compare(typed, prepared, found[: prepared.entries])
             if errors:
                 return errors, len(reports)
+            found = found[prepared.entries :]
         return (), len(reports)
+
+    def _entries(self, indices: Sequence[int]) -> int:
+        return sum([self._prepared[index].entries for index in indices])
+
+    def _expected(self, wanted: tuple[int, ...]) -> Expected:
+        """Return what is expected at several settings, in one piece."""
+        known = self._joint.get(wanted)
+        if known is None:
+            parts = [part for index in wanted for part in self._prepared[index].expected]
+            known = self._joint[wanted] = Expected.joined(parts)
+        return known
 
     def _ask_runner(
         self, request: Mapping[str, Any], deadline: float, wanted: Sequence[int]
     ) -> tuple[dict[str, Any], list[bytearray]]:
         if self._runner is None:
             raise ProcessEndedError("it was ended")
-        most = 4 * sum(prod(shape) for index in wanted for shape in self._prepared[index].shapes)
+        most = 4 * self._entries(wanted)
         reply, parts = self._runner.ask(
             request, seconds=max(0.01, deadline - time.monotonic()), most=most
         )
@@ -300,11 +337,16 @@ class TaskSimulator:
         return (_wrong(message, nodes[index].line or None, rule=None),)
 
     def _compare(
-        self, typed: TypedGraph, prepared: Prepared, found: Sequence[torch.Tensor]
+        self, typed: TypedGraph, prepared: Prepared, found: torch.Tensor
     ) -> tuple[Diagnostic, ...]:
-        """Return one error per wrong component, about the first draw at which it is wrong."""
+        """Return one error per wrong component, about the first draw at which it is wrong.
+
+        `found` holds the components one after the other.
+        """
         errors: list[Diagnostic] = []
-        for label, value, want in zip(self._labels, found, prepared.expected, strict=True):
+        values = found.split([prod(shape) for shape in prepared.shapes])  # type: ignore[no-untyped-call]
+        for label, flat, want in zip(self._labels, values, prepared.expected, strict=True):
+            value = flat.reshape(want.value.shape)
             wrong = differences(value, want)
             if wrong is None:
                 continue
