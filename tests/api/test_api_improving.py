@@ -20,7 +20,7 @@ from support import (
     write_tasks,
 )
 
-CONFIGURATION = Configuration(samples=12, temperatures=(0.7, 1.0), granularity=2, seed=5)
+CONFIGURATION = Configuration(samples=12, temperatures=(0.7, 1.0), granularity=2, seed=5, efforts=0)
 
 
 @dataclass(frozen=True)
@@ -55,18 +55,13 @@ def test_a_run_leaves_a_library_a_journal_and_a_summary(done: Done) -> None:
 def test_the_summary_counts_what_the_journal_holds(done: Done) -> None:
     summary = summary_of(done.out)
     assert list(summary) == [
-        *("total", "solved", "ending", "tasks", "iterations", "configuration", "hardwon"),
+        *("total", "solved", "ending", "tasks", "iterations", "usage", "configuration", "hardwon"),
     ]
     assert (summary["total"], summary["solved"]) == (4, 3)
     assert summary["ending"] == "all demonstrations together brought nothing new"
     assert list(summary["tasks"]) == [task.test_name for task in done.tasks]
-    assert summary["configuration"] == {
-        "model": "offline",
-        "samples": 12,
-        "temperatures": [0.7, 1.0],
-        "granularity": 2,
-        "seed": 5,
-    }
+    assert summary["configuration"] == CONFIGURATION.model_dump(mode="json")
+    assert summary["usage"]["steps"] > 0
     hopeless = summary["tasks"]["tiny/hopeless"]
     steps = summary["iterations"]
     assert hopeless == {

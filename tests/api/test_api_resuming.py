@@ -5,6 +5,7 @@ The tasks are of the toy language, whose processes start fast.
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,7 +19,14 @@ from typing import Any
 import pytest
 
 from hardwon.agents import OfflineProposer, Request
-from hardwon.api import Configuration, ImproveResult, UsageError, improve, improve_async
+from hardwon.api import (
+    Configuration,
+    ImproveResult,
+    Means,
+    UsageError,
+    improve,
+    improve_async,
+)
 from hardwon.ir import dump_task
 from hardwon.journal import Journal, JournalError
 from hardwon.records import Answer, Task
@@ -45,7 +53,7 @@ class Listener:
     iterations: list[int] = field(default_factory=list)
     run: asyncio.Task[Any] | None = None
 
-    def iteration_began(self, index: int, *_: object) -> None:
+    def iteration_began(self, index: int, *_: object, effort: int) -> None:
         self.iterations.append(index)
 
     def solved(self, *_: object) -> None: ...
@@ -120,7 +128,7 @@ def test_a_cancelled_run_goes_on_to_the_same_end(whole: Path, tmp_path: Path, pa
     interrupt(tmp_path, after=1 + round(part * kept_samples(whole)))
     kept = kept_samples(tmp_path)
     assert 0 < kept < kept_samples(whole)
-    assert not (tmp_path / "summary.json").exists()
+    assert summary_of(tmp_path)["ending"] == "interrupted"
     listener = Listener()
     result = resume(tmp_path, listener)
     assert result.resumed
@@ -298,11 +306,10 @@ def test_a_changed_configuration_is_named(whole: Path) -> None:
 def test_changed_tasks_are_named(whole: Path) -> None:
     plus, minus, hard, never = TASKS
     other = toy_task("toy/plus", "E0 + 4")
-    new = toy_task("toy/new", "E0 + 5")
-    assert refusal(whole, (other, minus, hard, new))[1:] == [
+    new = toy_task("toy/new", "3 + E0")
+    assert refusal(whole, (other, minus, hard, new))[1:] == [  # a new task would be welcome
         "  - task toy/plus: its content has changed",
         "  - task toy/never: now missing",
-        "  - task toy/new: not recorded, now given",
     ]
     assert refusal(whole, (minus, plus, hard, never))[1:] == ["  - the tasks come in another order"]
 
@@ -382,7 +389,7 @@ def test_a_journal_that_is_none_is_an_error(tmp_path: Path) -> None:
     [
         ({"samples": 0}, ["samples: expected at least 1, got 0"]),
         ({"granularity": 0}, ["granularity: expected at least 1, got 0"]),
-        ({"model": "gpt"}, ["model: expected offline, got 'gpt'"]),
+        ({"model": "gpt"}, ["model: expected offline, search, openai:NAME"]),
         ({"temperatures": ()}, ["temperatures: expected numbers above 0 and up to 10, got ()"]),
         ({"temperatures": (0.0,)}, ["above 0 and up to 10, got (0.0,)"]),
         ({"temperatures": (float("nan"),)}, ["above 0 and up to 10, got (nan,)"]),
@@ -400,3 +407,35 @@ def test_settings_that_make_no_sense_are_all_named(
     for line, message in zip(lines, messages, strict=True):
         assert message in line
     assert not (tmp_path / "run").exists()
+
+
+def test_new_tasks_join_a_finished_run_and_they_alone_are_sampled(
+    whole: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    shutil.copytree(whole, out)
+    before = kept_samples(out)
+    new = toy_task("toy/new", "3 + E0")
+    listener = Listener()
+    result = improve((*TASKS, new), out, CONFIGURATION, resume=True, progress=listener)
+    summary = result.summary
+    assert (summary.total, summary.solved) == (5, summary_of(whole)["solved"] + 1)
+    later = summary.iterations[len(summary_of(whole)["iterations"]) :]
+    assert [step.attempted for step in later] == [1] * len(later) != []
+    assert later[-1].solved == ("toy/new",)
+    assert later[0].demonstrations  # what the run had learned before
+    assert listener.replayed == before
+    assert listener.fresh == sum(step.samples for step in later)
+    again = improve((*TASKS, new), out, CONFIGURATION, resume=True)
+    assert again.summary == summary
+
+
+def test_a_run_stopped_by_the_clock_keeps_what_it_has_and_goes_on(
+    whole: Path, tmp_path: Path
+) -> None:
+    result = improve(TASKS, tmp_path, CONFIGURATION, means=Means(max_minutes=1e-9))
+    assert result.stopped == "the limit of 1e-09 minutes is reached"
+    assert result.summary.ending == result.stopped
+    assert (tmp_path / "summary.json").is_file()
+    assert resume(tmp_path).resumed
+    assert results(tmp_path) == results(whole)

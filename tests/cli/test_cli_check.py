@@ -41,7 +41,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def one_judge(judge: SyncJudge, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have STeP programs judged by a judge that is there already: it takes seconds to start."""
-    monkeypatch.setattr(api, "check", judge.judge)
+    monkeypatch.setattr(api, "check", lambda task, program, seed: judge.judge(task, program))
 
 
 def check(*arguments: str, answer: str | bytes | None = None) -> Result:
@@ -79,9 +79,12 @@ def test_an_error_is_shown_with_its_line() -> None:
 def test_the_verdict_as_json_has_these_keys() -> None:
     said = verdict("three.yaml", "--impl", "-", answer="return E0 * 0 + E0 + 3")
     assert list(said) == [
-        *("task", "correct", "stage", "affine", "functional", "errors", "seconds"),
+        *("task", "correct", "stage", "affine", "functional", "errors", "streams"),
+        *("seed", "seconds"),
     ]
-    assert [list(error) for error in said["errors"]] == [["stage", "line", "message"]]
+    keys = ["stage", "line", "message", "rule", "difference"]
+    assert [list(error) for error in said["errors"]] == [keys]
+    assert isinstance(said.pop("seed"), int)
     seconds = said.pop("seconds")
     assert isinstance(seconds, float)
     assert seconds >= 0
@@ -96,14 +99,18 @@ def test_the_verdict_as_json_has_these_keys() -> None:
                 "stage": "affine",
                 "line": None,
                 "message": "E0 is read 2 times, expected at most once",
+                "rule": None,
+                "difference": None,
             }
         ],
+        "streams": [],
     }
 
 
 def test_a_correct_verdict_as_json() -> None:
     said = verdict("solved.yaml")
     assert said.pop("seconds") >= 0
+    del said["seed"]
     assert said == {
         "task": "toy/three",
         "correct": True,
@@ -111,6 +118,7 @@ def test_a_correct_verdict_as_json() -> None:
         "affine": True,
         "functional": True,
         "errors": [],
+        "streams": [],
     }
 
 
@@ -152,8 +160,8 @@ def test_an_answer_is_read_as_generously_from_a_file(
 ) -> None:
     programs: list[str] = []
 
-    def note(task: object, program: str) -> None:
-        del task
+    def note(task: object, program: str, seed: int) -> None:
+        del task, seed
         programs.append(program)
         raise SystemExit(0)
 

@@ -137,7 +137,7 @@ def unusable(*arguments: str) -> list[str]:
     [
         (["--samples", "0"], "samples: expected at least 1, got 0"),
         (["--granularity", "0"], "granularity: expected at least 1, got 0"),
-        (["--model", "gpt"], "model: expected offline, got 'gpt'"),
+        (["--model", "gpt"], "model: expected offline, search, openai:NAME"),
         (
             ["--temperatures", "0"],
             "temperatures: expected numbers above 0 and up to 10, got (0.0,)",

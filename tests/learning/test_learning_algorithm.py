@@ -42,6 +42,8 @@ class Scripted:
         stratum: int,
         tasks: Sequence[Task],
         demonstrations: tuple[Experience, ...],
+        *,
+        effort: int,
     ) -> list[Outcome]:
         shown = tuple(name(item.task) for item in demonstrations)
         self.steps.append(Step(iteration, stratum, tuple(map(name, tasks)), shown))
@@ -78,7 +80,7 @@ def solved_by(result: Result) -> dict[str, int]:
 def test_nothing_solved_ends_after_m_iterations_without_demonstrations() -> None:
     result, steps = run("ab", lambda *_: 0)
     assert steps == [Step(t, t, ("a", "b"), ()) for t in range(3)]
-    assert result == Result(Ending.NOTHING_NEW, (), tuple(map(toy_task, ["toy/a", "toy/b"])))
+    assert result == Result(Ending.NOTHING_NEW, (), tuple(map(toy_task, ["toy/a", "toy/b"])), 3)
 
 
 def test_everything_solved_at_once_ends_after_one_iteration() -> None:
@@ -91,7 +93,7 @@ def test_everything_solved_at_once_ends_after_one_iteration() -> None:
 
 def test_no_tasks_need_no_iteration() -> None:
     result, steps = run("", lambda *_: 5)
-    assert (result, steps) == (Result(Ending.ALL_SOLVED, (), ()), [])
+    assert (result, steps) == (Result(Ending.ALL_SOLVED, (), (), 0), [])
 
 
 def test_fewer_solved_tasks_than_strata_repeat_steps() -> None:
@@ -233,8 +235,10 @@ def test_the_seed_decides_which_answer_is_kept() -> None:
                 stratum: int,
                 tasks: Sequence[Task],
                 demonstrations: tuple[Experience, ...],
+                *,
+                effort: int,
             ) -> list[Outcome]:
-                del stratum, demonstrations
+                del stratum, demonstrations, effort
                 spelt = [(f"spelling {next(numbers)}", "form", 1) for _ in range(SAMPLES)]
                 return [outcome(task, iteration, {1.0: (8, 8)}, spelt) for task in tasks]
 
@@ -245,3 +249,73 @@ def test_the_seed_decides_which_answer_is_kept() -> None:
     assert kept(0) == kept(0)
     assert len({tuple(kept(seed)) for seed in range(5)}) > 1
     assert len(set(kept(0))) > 1
+
+
+@dataclass
+class Trying:
+    """An environment in which a task falls from a certain effort on; records every step."""
+
+    needed: dict[str, int]
+    steps: list[tuple[int, tuple[str, ...]]] = field(default_factory=list)
+
+    async def sample(
+        self,
+        iteration: int,
+        stratum: int,
+        tasks: Sequence[Task],
+        demonstrations: tuple[Experience, ...],
+        *,
+        effort: int,
+    ) -> list[Outcome]:
+        del stratum
+        self.steps.append((effort, tuple(name(item.task) for item in demonstrations)))
+        drawn = SAMPLES if effort == 0 else 1
+        return [
+            outcome(task, iteration, {1.0: (drawn * (effort >= self.needed[name(task)]), drawn)})
+            for task in tasks
+        ]
+
+    def remember(self, experience: Experience) -> None:
+        pass
+
+
+def try_hard(needed: dict[str, int], efforts: int) -> tuple[Result, Trying]:
+    environment = Trying(needed)
+    tasks = [toy_task(f"toy/{letter}") for letter in needed]
+    result = asyncio.run(improve(tasks, environment, granularity=1, efforts=efforts))
+    return result, environment
+
+
+def test_harder_tries_come_when_nothing_is_new_and_a_success_leads_back() -> None:
+    result, environment = try_hard({"a": 0, "b": 1, "c": 2}, efforts=2)
+    assert result.ending is Ending.ALL_SOLVED
+    assert environment.steps == [
+        (0, ()),
+        (0, ("a",)),
+        (1, ("a",)),
+        (0, ("b", "a")),
+        (1, ("b", "a")),
+        (2, ("b", "a")),
+    ]
+
+
+def test_without_efforts_the_algorithm_ends_as_in_the_paper() -> None:
+    result, environment = try_hard({"a": 0, "b": 1}, efforts=0)
+    assert result.ending is Ending.NOTHING_NEW
+    assert environment.steps == [(0, ()), (0, ("a",))]
+
+
+def test_what_had_to_be_searched_for_counts_all_samples_that_failed_before() -> None:
+    result, _ = try_hard({"a": 0, "b": 1}, efforts=1)
+    searched = result.memory[1]
+    assert (searched.correct, searched.samples) == (1, 2 * SAMPLES + 1)
+    assert searched.success_rate == 1 / (2 * SAMPLES + 1)
+
+
+def test_imported_experiences_are_demonstrated_from_the_start_and_never_sampled() -> None:
+    first, _ = try_hard({"a": 0}, efforts=0)
+    environment = Trying({"b": 0})
+    tasks = [toy_task("toy/a"), toy_task("toy/b")]
+    result = asyncio.run(improve(tasks, environment, granularity=1, imported=first.memory))
+    assert environment.steps == [(0, ("a",))]
+    assert solved_by(result) == {"a": 0, "b": 0}

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hardwon.learning import Batch, keep_best
+from hardwon.learning import FILTERS, Batch, filter_named, keep_best
 from hardwon.records import Experience
 from support import outcome, toy_task
 
@@ -112,3 +112,35 @@ def test_a_task_without_a_correct_sample_cannot_be_remembered(
     assert not found.solved
     with pytest.raises(ValueError, match="no sample of toy/three is correct"):
         keep_best(found, random.Random(0))
+
+
+# Other filters.
+
+
+def test_the_first_filter_keeps_the_earliest_answer_whatever_its_length() -> None:
+    found = outcome(TASK, 0, {0.4: (2, 3)}, [("early", "x", 9), ("late", "y", 1)])
+    for seed in range(10):
+        assert filter_named("first")(found, random.Random(seed)).impl == "early"
+
+
+def test_the_random_filter_treats_normal_forms_alike() -> None:
+    spelt = [("often", "x", 1), ("often", "x", 1), ("often", "x", 1), ("rare", "y", 9)]
+    found = outcome(TASK, 0, {1.0: (4, 4)}, spelt)
+    counts = Counter(filter_named("random")(found, random.Random(seed)).impl for seed in range(400))
+    assert 130 < counts["rare"] < 270
+    assert counts.total() == 400
+
+
+@pytest.mark.parametrize("name", FILTERS)
+def test_every_filter_records_the_rate_of_the_best_temperature(name: str) -> None:
+    found = outcome(TASK, 7, {0.4: (1, 8), 0.7: (3, 8)})
+    kept = filter_named(name)(found, random.Random(0))
+    assert (kept.correct, kept.samples, kept.iteration) == (3, 8, 7)
+
+
+@pytest.mark.parametrize("name", FILTERS)
+def test_no_filter_keeps_a_wrong_answer(name: str) -> None:
+    found = outcome(TASK, 0, {1.0: (1, 3)}, [("right", "x", 9), ("wrong", "y", 1)])
+    assert filter_named(name)(found, random.Random(0)).impl == "right"
+    with pytest.raises(ValueError, match="no sample of toy/three is correct"):
+        filter_named(name)(outcome(TASK, 0, {1.0: (0, 3)}), random.Random(0))

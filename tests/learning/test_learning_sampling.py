@@ -2,13 +2,19 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
 from hardwon.agents import Request
-from hardwon.journal import Journal, JournalMismatchError, NoRunError, SampleRecord
+from hardwon.journal import (
+    Journal,
+    JournalMismatchError,
+    NoRunError,
+    SampleRecord,
+    experience_digest,
+)
 from hardwon.learning import Outcome, RunJournal, Sampling, SamplingPlan
 from hardwon.records import Answer, Experience, Task, Verdict, program_digest
 from support import experience, toy_task, verdict
@@ -62,8 +68,14 @@ class Heard:
     events: list[tuple[object, ...]] = field(default_factory=list)
 
     def iteration_began(
-        self, index: int, tasks: Sequence[Task], demonstrations: Sequence[Experience]
+        self,
+        index: int,
+        tasks: Sequence[Task],
+        demonstrations: Sequence[Experience],
+        *,
+        effort: int,
     ) -> None:
+        assert effort == 0
         self.events.append(("iteration", index, len(tasks), len(demonstrations)))
 
     def sampled(self, task: Task, record: SampleRecord, *, replayed: bool) -> None:
@@ -87,7 +99,9 @@ def play(
     system: Recorded,
     heard: Heard | None = None,
     use: Callable[[Sampling], object] | None = None,
+    *,
     iterations: int = 1,
+    plan: SamplingPlan = PLAN,
 ) -> list[list[Outcome]]:
     """Begin or resume a run, and return the outcomes of its iterations."""
 
@@ -98,7 +112,7 @@ def play(
             except NoRunError:
                 number = journal.begin_run({}, [A, B])
             record = RunJournal(journal, number, "judge")
-            sampling = Sampling(system, record, PLAN, SIZES, heard or Heard())
+            sampling = Sampling(system, record, plan, SIZES, heard or Heard())
             found = [await sampling.sample(index, 0, [A, B], ()) for index in range(iterations)]
             if use:
                 use(sampling)
@@ -213,8 +227,8 @@ def test_known_verdicts_are_handed_over_once_per_task(journal: Path) -> None:
 
 
 def test_what_is_remembered_is_recorded_and_told(journal: Path) -> None:
-    solved = experience("toy/a", 0.5).model_copy(
-        update={"task": A, "impl": "return a 3000009 0.5 0"}
+    solved = experience("toy/a", 3 / 20).model_copy(
+        update={"task": A, "impl": "return a 3000009 0.5 0", "correct": 3, "samples": 20}
     )
     heard = Heard()
     play(journal, Recorded(), heard, lambda sampling: sampling.remember(solved))
@@ -241,3 +255,69 @@ def test_equal_programs_share_a_row_in_the_journal(journal: Path) -> None:
         digests = opened.verdicts(A.digest, "judge")
     assert len(digests) == 14
     assert program_digest("return a 3000009 0.5 0") in digests
+
+
+# Stopping early.
+
+
+def test_a_batch_stops_after_the_wave_that_brings_enough(journal: Path) -> None:
+    """Indices 0 and 7 are correct, so two successes need one wave of eight, three need two."""
+    for wanted, drawn in ((1, 8), (2, 8), (3, 16), (4, 20), (9, 20)):
+        file = journal.with_name(f"{wanted}.db")
+        plan = replace(PLAN, stop_after=wanted)
+        ((first, _),) = play(file, Recorded(), plan=plan)
+        for batch in first.batches:
+            assert [sample.answer.index for sample in batch.samples] == [*range(drawn)]
+            assert batch.correct == -(-drawn // 7)
+
+
+def test_no_sample_is_asked_for_before_the_wave_ahead_is_known(journal: Path) -> None:
+    system = Recorded()
+    play(journal, system, plan=replace(PLAN, stop_after=9))
+    asked = [r.indices for r in system.requests if (r.task, r.temperature) == (A, 0.5)]
+    assert asked == [tuple(range(8)), tuple(range(8, 16)), tuple(range(16, 20))]
+
+
+@pytest.mark.parametrize("stop_after", [0, 1, 9, 30, 50])
+def test_a_run_that_stops_early_and_broke_off_ends_as_if_it_had_not(
+    journal: Path, tmp_path: Path, stop_after: int
+) -> None:
+    plan = replace(PLAN, stop_after=3)
+    whole = play(tmp_path / "whole.db", Recorded(), plan=plan)
+    with pytest.raises(Stopped):
+        play(journal, Recorded(stop_after), plan=plan)
+    system = Recorded()
+    assert play(journal, system, plan=plan) == whole
+    assert system.sampled == 4 * 16 - stop_after
+
+
+def test_a_view_decides_what_a_task_is_shown(journal: Path) -> None:
+    def view(
+        task: Task, demonstrations: tuple[Experience, ...], step: int
+    ) -> tuple[Experience, ...]:
+        assert step == 0
+        return demonstrations if task.digest == A.digest else ()
+
+    solved = experience("toy/a", 3 / 20).model_copy(
+        update={"task": A, "impl": "return a 3000009 0.5 0", "correct": 3, "samples": 20}
+    )
+    system = Recorded()
+
+    async def run() -> None:
+        with Journal.open(journal) as opened:
+            number = opened.begin_run({}, [A, B])
+            record = RunJournal(opened, number, "judge")
+            sampling = Sampling(system, record, replace(PLAN, view=view), SIZES, Heard())
+            await sampling.sample(0, 0, [A, B], ())
+            sampling.remember(solved)
+            await sampling.sample(1, 0, [A, B], (solved,))
+            (_, second) = opened.iterations(number)
+            assert second.demonstrations == (experience_digest(solved),)
+
+    asyncio.run(run())
+    shown = {
+        request.task.short_name: request.demonstrations
+        for request in system.requests
+        if request.seed == 3_000_010
+    }
+    assert shown == {"a": (solved,), "b": ()}

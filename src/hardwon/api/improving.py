@@ -2,67 +2,27 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import hardwon
-from hardwon.agents import AgenticSystem, OfflineProposer, Proposer
+from hardwon.api.checking import judge_digest
+from hardwon.api.configuration import Configuration, Means
+from hardwon.api.crew import hired
 from hardwon.api.errors import UsageError
 from hardwon.api.library import write_library, write_summary
-from hardwon.api.summary import Summary, summarise
+from hardwon.api.places import JOURNAL, Place, journal_of, remember_place
+from hardwon.api.summary import Summary, library_of, summarise
 from hardwon.journal import Journal, JournalMismatchError, NoRunError
 from hardwon.judge import Judge
 from hardwon.languages.protocol import TaskError
-from hardwon.learning import Progress, RunJournal, Sampling, SamplingPlan
+from hardwon.learning import Budget, Progress, Result, RunJournal, Sampling
 from hardwon.learning import improve as run_algorithm
-from hardwon.records import Record, Task, digest_of
+from hardwon.models import CapReachedError
+from hardwon.records import Experience, Record, Task, Usage, digest_of
 
-JOURNAL = "journal.db"
-MODELS = ("offline",)
-
-
-class Configuration(Record):
-    """Everything that decides what a run does, apart from its tasks."""
-
-    model: str = "offline"
-    samples: int = 64
-    """Per task, temperature and iteration."""
-    temperatures: tuple[float, ...] = (0.4, 0.7, 1.0)
-    granularity: int = 3
-    seed: int = 0
-
-    def validated(self) -> "Configuration":
-        """Return itself.
-
-        Raises:
-            UsageError: if a value makes no sense, naming all that do not.
-        """
-        problems = [
-            message
-            for holds, message in (
-                (
-                    self.model in MODELS,
-                    f"model: expected {' or '.join(MODELS)}, got {self.model!r}",
-                ),
-                (self.samples >= 1, f"samples: expected at least 1, got {self.samples}"),
-                (
-                    self.granularity >= 1,
-                    f"granularity: expected at least 1, got {self.granularity}",
-                ),
-                (
-                    bool(self.temperatures) and all(0 < t <= 10 for t in self.temperatures),
-                    f"temperatures: expected numbers above 0 and up to 10, got {self.temperatures}",
-                ),
-                (
-                    len(set(self.temperatures)) == len(self.temperatures),
-                    f"temperatures: expected each one once, got {self.temperatures}",
-                ),
-            )
-            if not holds
-        ]
-        if problems:
-            raise UsageError("\n".join(problems))
-        return self
+__all__ = ["JOURNAL", "ImproveResult", "improve", "improve_async"]
 
 
 class ImproveResult(Record):
@@ -71,6 +31,18 @@ class ImproveResult(Record):
     summary: Summary
     resumed: bool
     """Whether any part of it was done before."""
+    stopped: str | None = None
+    """Which cap stopped it; None if it came to its end. It can be resumed with a higher one."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """A run that is open for recording."""
+
+    journal: Journal
+    number: int
+    configuration: Configuration
+    progress: Progress
 
 
 async def improve_async(
@@ -81,46 +53,111 @@ async def improve_async(
     workers: int = 1,
     resume: bool = False,
     progress: Progress,
+    means: Means | None = None,
 ) -> ImproveResult:
     """Run Algorithm 1 over the tasks; see `improve`."""
-    configuration = configuration.validated()
+    configuration, means = configuration.validated(), means or Means()
     if not tasks:
         raise UsageError("expected at least one task")
     _require_own_files(tasks)
     _make_folder(out)
     content = configuration.model_dump(mode="json")
-    with Journal.open(out / JOURNAL) as journal:
-        begun = _begun_run(journal, content, tasks, out, resume=resume)
-        async with Judge(workers=workers, seed=_judge_seed(configuration)) as judge:
-            sizes = await _sizes(judge, tasks)
-            run = journal.begin_run(content, tasks) if begun is None else begun
-            proposer: Proposer = OfflineProposer(workers)
-            system = AgenticSystem(proposer, judge)
-            try:
-                sampling = Sampling(
-                    system,
-                    RunJournal(journal, run, _judge_digest(configuration)),
-                    SamplingPlan(
-                        configuration.samples, configuration.temperatures, configuration.seed
-                    ),
-                    sizes,
-                    progress,
-                )
-                result = await run_algorithm(
-                    tasks,
-                    sampling,
-                    granularity=configuration.granularity,
-                    seed=configuration.seed,
-                )
-            except TaskError as error:
-                raise UsageError(str(error)) from error
-            finally:
-                await system.close()
-        journal.finish_run(run, result.ending)
-        summary = summarise(journal, run, result, tasks, content)
-    write_library(out / "library", result.memory)
+    async with AsyncExitStack() as stack:
+        place = journal_of(out, means.journal)
+        journal = stack.enter_context(Journal.open(place.journal))
+        begun = _begun_run(journal, place, content, tasks, out, resume=resume)
+        judge = await stack.enter_async_context(
+            Judge(workers=workers, seed=_judge_seed(configuration))
+        )
+        sizes = await _sizes(judge, tasks)
+        number = journal.begin_run(content, tasks) if begun is None else begun
+        remember_place(out, place, number)
+        run = _Run(journal, number, configuration, progress)
+        spent = sum((item.completion.usage for item in journal.exchanges(number)), Usage())
+        crew = await stack.enter_async_context(
+            hired(
+                configuration,
+                means,
+                tasks,
+                judge,
+                workers=workers,
+                record=journal.responses(number),
+                spent=spent,
+            )
+        )
+        sampling = Sampling(
+            crew.system,
+            RunJournal(journal, number, judge_digest(_judge_seed(configuration))),
+            configuration.plan,
+            sizes,
+            progress,
+        )
+        try:
+            stopped = await _within(means, _play(run, sampling, judge, sizes, crew.levels))
+        except asyncio.CancelledError:
+            _leave(out, run, "interrupted")
+            raise
+        summary = _leave(out, run, stopped)
+    return ImproveResult(summary=summary, resumed=begun is not None, stopped=stopped)
+
+
+def _leave(out: Path, run: _Run, stopped: str | None) -> Summary:
+    """Write what the run has won so far."""
+    summary = summarise(run.journal, run.number, stopped=stopped)
+    write_library(out / "library", library_of(run.journal, run.number))
     write_summary(out / "summary.json", summary)
-    return ImproveResult(summary=summary, resumed=begun is not None)
+    return summary
+
+
+async def _play(
+    run: _Run,
+    sampling: Sampling,
+    judge: Judge,
+    sizes: dict[str, Mapping[str, int]],
+    levels: int,
+) -> None:
+    """Play the waves in which tasks joined, each to its end, with what is remembered so far."""
+    configuration = run.configuration
+    amount = configuration.budget
+    memory: list[Experience] = []
+    result: Result | None = None
+    first = 0
+    for wave in run.journal.waves(run.number):
+        foreign = [item.task for item in wave.imported if item.task.digest not in sizes]
+        sizes.update(await _sizes(judge, foreign))
+        memory += wave.imported
+        # What comes from elsewhere may help where the run was stuck; new tasks alone do not.
+        stuck = result.unsolved if result is not None and wave.imported else ()
+        result = await run_algorithm(
+            [*wave.tasks, *stuck],
+            sampling,
+            policy=configuration.learns_by,
+            budget=None if amount is None else Budget(amount, configuration.budget_unit),
+            seed=configuration.seed,
+            efforts=levels,
+            imported=memory,
+            first=first,
+        )
+        memory, first = list(result.memory), result.iterations
+    if result is not None:
+        run.journal.finish_run(run.number, result.ending)
+
+
+async def _within(means: Means, playing: Any) -> str | None:
+    """Play until the end or a cap, and return which; what was sampled by then is recorded."""
+    limit = means.max_minutes
+    try:
+        async with asyncio.timeout(None if limit is None else limit * 60):
+            await playing
+    except CapReachedError as error:
+        return str(error)
+    except TimeoutError:
+        if limit is None:
+            raise
+        return f"the limit of {limit:g} minutes is reached"
+    except TaskError as error:
+        raise UsageError(str(error)) from error
+    return None
 
 
 def improve(
@@ -131,6 +168,7 @@ def improve(
     workers: int = 1,
     resume: bool = False,
     progress: Progress | None = None,
+    means: Means | None = None,
 ) -> ImproveResult:
     """Write a library: run Algorithm 1 over the tasks and leave a run directory.
 
@@ -139,12 +177,15 @@ def improve(
         out: the run directory; gets `summary.json`, `library/`, and `journal.db`.
         configuration: how to sample and learn; the paper's settings by default.
         workers: processes that sample, and as many that judge. Does not change the result.
-        resume: go on with the run in `out`, if there is one, without repeating finished work.
+        resume: go on with the run in `out`, if there is one, without repeating finished work. Tasks
+            that are new to it join it; then they alone are sampled.
         progress: listens to the run.
+        means: where it is recorded, how models are reached, and what it may spend.
 
     Raises:
         UsageError: if something has to be mended first; nothing is sampled then.
         JournalError: if the run cannot be recorded.
+        ModelError: if the model cannot be used.
     """
     return asyncio.run(
         improve_async(
@@ -154,6 +195,7 @@ def improve(
             workers=workers,
             resume=resume,
             progress=progress or Silent(),
+            means=means,
         )
     )
 
@@ -161,7 +203,7 @@ def improve(
 class Silent:
     """A `Progress` that says nothing."""
 
-    def iteration_began(self, *_: object) -> None:
+    def iteration_began(self, *_: object, effort: int) -> None:
         """Ignore it."""
 
     def sampled(self, *_: object, replayed: bool) -> None:
@@ -196,6 +238,7 @@ def _require_own_files(tasks: Sequence[Task]) -> None:
 
 def _begun_run(
     journal: Journal,
+    place: Place,
     content: Mapping[str, Any],
     tasks: Sequence[Task],
     out: Path,
@@ -203,14 +246,18 @@ def _begun_run(
     resume: bool,
 ) -> int | None:
     """Return the run to go on with; None if a new one is to begin."""
-    if not resume and journal.runs():
+    shared = isinstance(place.journal, str)
+    begun = place.run is not None if shared else bool(journal.runs())
+    if begun and not resume:
         raise UsageError(
             f"{out} holds a run already; go on with it by --resume, or choose another --out"
         )
-    try:
-        return journal.resume_run(content, tasks)
-    except NoRunError:
+    if not begun:
         return None
+    try:
+        return journal.resume_run(content, tasks, run=place.run, grow=True)
+    except NoRunError as error:
+        raise UsageError(f"{out}: {error}") from error
     except JournalMismatchError as error:
         raise UsageError(f"{out} holds another run: {error}") from error
 
@@ -235,7 +282,3 @@ async def _sizes(judge: Judge, tasks: Sequence[Task]) -> dict[str, Mapping[str, 
 
 def _judge_seed(configuration: Configuration) -> int:
     return int(digest_of(["judge", configuration.seed])[:8], 16)
-
-
-def _judge_digest(configuration: Configuration) -> str:
-    return digest_of({"hardwon": hardwon.__version__, "seed": _judge_seed(configuration)})

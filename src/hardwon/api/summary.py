@@ -1,13 +1,16 @@
-"""The summary of a run, derived from its journal."""
+"""The summary of a run, derived from its journal alone."""
 
+import random
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-import hardwon
-from hardwon.journal import Journal, experience_digest
-from hardwon.learning import Result
-from hardwon.records import Record, Task
+from hardwon.api.configuration import Configuration
+from hardwon.journal import IterationRecord, Journal, experience_digest
+from hardwon.learning import UNTEMPERED, Batch, Outcome, keep_best
+from hardwon.records import Experience, Record, Usage
+
+RUNNING = "not finished"
 
 
 class TaskSummary(Record):
@@ -19,7 +22,7 @@ class TaskSummary(Record):
     correct: int
     """The correct ones among them."""
     iteration: int | None
-    """The iteration that solved it, from 0."""
+    """The iteration that solved it, from 0; -1 for answers that were imported."""
     success_rate: float | None
     """Share of correct samples at the best temperature of that iteration."""
 
@@ -30,6 +33,8 @@ class IterationSummary(Record):
     index: int
     stratum: int
     """How far the selection had got, from 0, the hardest demonstrations alone."""
+    effort: int
+    """0 for sampling; above, the stages of a deepening search."""
     demonstrations: tuple[str, ...]
     """Tasks whose answers were shown, hardest first."""
     attempted: int
@@ -47,63 +52,109 @@ class Summary(Record):
     ending: str
     tasks: dict[str, TaskSummary]
     iterations: tuple[IterationSummary, ...]
+    usage: Usage
+    """What all samples cost together."""
     configuration: dict[str, Any]
     hardwon: str
-    """The version that wrote it."""
+    """The version that began the run."""
 
 
-def summarise(
-    journal: Journal,
-    run: int,
-    result: Result,
-    tasks: Sequence[Task],
-    configuration: Mapping[str, Any],
-) -> Summary:
-    """Count what a finished run did."""
+def summarise(journal: Journal, run: int, *, stopped: str | None = None) -> Summary:
+    """Count what a run did.
+
+    Args:
+        journal: where it is recorded.
+        run: its number.
+        stopped: the cap that stopped it, if one did.
+    """
+    record = journal.run_record(run)
+    tasks = journal.tasks(run)
     names = {task.digest: task.test_name for task in tasks}
-    digests = {experience.task.digest: experience for experience in result.memory}
-    shown = {experience_digest(e): e.task.test_name for e in result.memory}
+    own = [*journal.experiences(run), *_unrecorded(journal, run)]
+    imported = journal.imported(run)
+    solved = {item.task.digest: item for item in (*imported, *own)}
+    shown = {experience_digest(item): item.task.test_name for item in (*imported, *own)}
     samples: Counter[str] = Counter()
     correct: Counter[str] = Counter()
+    usage = Usage()
     iterations: list[IterationSummary] = []
-    temperatures: Sequence[float] = configuration["temperatures"]
-    for record in journal.iterations(run):
+    for step in journal.iterations(run):
         here = there = 0
-        for digest in record.tasks:
-            for temperature in temperatures:
-                rows = journal.samples(run, record.index, digest, temperature).values()
+        for digest in step.tasks:
+            for temperature in _temperatures(record.configuration, step.effort):
+                rows = journal.samples(run, step.index, digest, temperature).values()
                 right = sum(row.verdict.correct for row in rows)
                 samples[digest] += len(rows)
                 correct[digest] += right
                 here, there = here + len(rows), there + right
+                for row in rows:
+                    usage = usage + row.answer.usage
         iterations.append(
             IterationSummary(
-                index=record.index,
-                stratum=record.stratum,
-                demonstrations=tuple(shown[digest] for digest in record.demonstrations),
-                attempted=len(record.tasks),
-                solved=tuple(
-                    e.task.test_name for e in result.memory if e.iteration == record.index
-                ),
+                index=step.index,
+                stratum=step.stratum,
+                effort=step.effort,
+                demonstrations=tuple(shown[digest] for digest in step.demonstrations),
+                attempted=len(step.tasks),
+                solved=tuple(e.task.test_name for e in own if e.iteration == step.index),
                 samples=here,
                 correct=there,
             )
         )
     return Summary(
         total=len(tasks),
-        solved=len(result.memory),
-        ending=result.ending,
+        solved=sum(digest in solved for digest in names),
+        ending=record.ending or stopped or RUNNING,
         tasks={
             name: TaskSummary(
-                solved=digest in digests,
+                solved=digest in solved,
                 samples=samples[digest],
                 correct=correct[digest],
-                iteration=digests[digest].iteration if digest in digests else None,
-                success_rate=digests[digest].success_rate if digest in digests else None,
+                iteration=solved[digest].iteration if digest in solved else None,
+                success_rate=solved[digest].success_rate if digest in solved else None,
             )
             for digest, name in names.items()
         },
         iterations=tuple(iterations),
-        configuration=dict(configuration),
-        hardwon=hardwon.__version__,
+        usage=usage,
+        configuration=dict(record.configuration),
+        hardwon=record.hardwon_version,
     )
+
+
+def library_of(journal: Journal, run: int) -> tuple[Experience, ...]:
+    """Return the answers to the tasks of a run, its own and those that were imported for it."""
+    wanted = {task.digest for task in journal.tasks(run)}
+    found = (*journal.imported(run), *journal.experiences(run), *_unrecorded(journal, run))
+    return tuple(item for item in found if item.task.digest in wanted)
+
+
+def _unrecorded(journal: Journal, run: int) -> Iterator[Experience]:
+    """Yield what an iteration that was cut short has solved so far: it was paid for, and is right.
+
+    The run itself will remember the task by the best of all samples, once the iteration is done.
+    """
+    settings = journal.run_record(run).configuration
+    by_digest = {task.digest: task for task in journal.tasks(run)}
+    known = {item.task.digest for item in journal.experiences(run)}
+    for step in journal.iterations(run):
+        if step.finished_at is not None:
+            continue
+        for digest in step.tasks:
+            batches = tuple(_batches(journal, run, step, digest, settings))
+            outcome = Outcome(by_digest[digest], step.index, batches)
+            if outcome.solved and digest not in known:
+                yield keep_best(outcome, random.Random(0))
+
+
+def _batches(
+    journal: Journal, run: int, step: IterationRecord, digest: str, settings: dict[str, Any]
+) -> Iterator[Batch]:
+    for temperature in _temperatures(settings, step.effort):
+        rows = journal.samples(run, step.index, digest, temperature)
+        yield Batch(temperature, tuple(rows.values()))
+
+
+def _temperatures(configuration: dict[str, Any], effort: int) -> Sequence[float]:
+    plan = Configuration.model_validate(configuration).plan
+    return plan.temperatures if effort == 0 else (UNTEMPERED,)

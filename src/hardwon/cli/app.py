@@ -1,9 +1,7 @@
 """The commands. Exit codes: 0 done or correct, 1 not correct, 2 unusable input, 130 interrupted."""
 
 import json
-import os
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,14 +9,17 @@ from rich.console import Console
 
 import hardwon
 from hardwon import api, bench
-from hardwon.agents import ProposerError
+from hardwon.cli.compare import compare_command
+from hardwon.cli.experiences import experiences
+from hardwon.cli.experiment import experiment_command, finetuning_command
 from hardwon.cli.explaining import explain
-from hardwon.cli.inputs import EXIT_INTERRUPTED, EXIT_NOT_CORRECT, fail, read_program
+from hardwon.cli.improving import improve
+from hardwon.cli.inputs import EXIT_NOT_CORRECT, fail, read_program
+from hardwon.cli.journal import journal
 from hardwon.cli.linting import lint
-from hardwon.cli.progress import LiveProgress, PlainProgress
-from hardwon.cli.views import print_solved, print_task_table, print_verdict, verdict_json
+from hardwon.cli.report import report
+from hardwon.cli.views import print_task_table, print_verdict, verdict_json
 from hardwon.ir import dump_task
-from hardwon.journal import JournalError
 from hardwon.judge import JudgeError
 
 app = typer.Typer(
@@ -26,13 +27,18 @@ app = typer.Typer(
     help="Writes verified ML operator libraries for new hardware languages, and learns from its own"
     " hard-won successes.",
     no_args_is_help=True,
+    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     epilog="Start here: [bold]hardwon improve --task rope[/bold], then look into the folder that it"
     " names.",
 )
 out = Console()
-err = Console(stderr=True)
+
+_WRITE = "Write a library"
+_TASKS = "Look at tasks and programs"
+_STUDY = "Study how it learns"
+_KEEP = "Keep what was won"
 
 
 def _version(wanted: bool) -> None:
@@ -50,86 +56,13 @@ def _root(
     del version
 
 
-def _temperatures(text: str) -> tuple[float, ...]:
-    try:
-        return tuple(float(part) for part in text.split(","))
-    except ValueError:
-        raise typer.BadParameter(f"expected numbers like 0.4,0.7,1.0, got {text!r}") from None
+app.command(rich_help_panel=_WRITE)(improve)
+app.command(rich_help_panel=_WRITE)(report)
 
 
-@app.command()
-def improve(
-    task: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="A benchmark task, a group, a structural IR file or a folder of them."
-            " May be given several times; without it, the whole benchmark.",
-            metavar="NAME|GROUP|FILE|DIR",
-        ),
-    ] = None,
-    model: Annotated[
-        str, typer.Option(help="Who proposes programs: [bold]offline[/bold] needs no model.")
-    ] = "offline",
-    samples: Annotated[int, typer.Option(help="Samples per task, temperature and iteration.")] = 64,
-    granularity: Annotated[
-        int, typer.Option(help="m: into how many strata demonstrations are split by difficulty.")
-    ] = 3,
-    temperatures: Annotated[
-        str, typer.Option(help="Each task is sampled at each of these.", metavar="T,T,...")
-    ] = "0.4,0.7,1.0",
-    seed: Annotated[int, typer.Option(help="The same seed gives the same library.")] = 0,
-    workers: Annotated[
-        int, typer.Option(help="Worker processes. 0: as many as there are processors.")
-    ] = 0,
-    out_dir: Annotated[
-        Path,
-        typer.Option(
-            "--out", help="The run directory: library, journal and summary.", metavar="DIR"
-        ),
-    ] = Path("hardwon-run"),
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the run in DIR, if there is one.")
-    ] = False,
-) -> None:
-    """Write a library: sample, judge, remember what was hard to win, and try again.
-
-    Runs until every task is solved or all demonstrations together bring nothing new. An interrupted
-    run goes on with --resume; nothing finished is repeated.
-    """
-    try:
-        tasks = api.select_tasks(task or ())
-        configuration = api.Configuration(
-            model=model,
-            samples=samples,
-            temperatures=_temperatures(temperatures),
-            granularity=granularity,
-            seed=seed,
-        )
-        width = max(len(item.test_name) for item in tasks)
-        drawn = configuration.samples * len(configuration.temperatures)
-        display = LiveProgress(err, width, drawn) if err.is_terminal else PlainProgress(err, width)
-        with display:
-            result = api.improve(
-                tasks,
-                out_dir,
-                configuration,
-                workers=workers or os.cpu_count() or 1,
-                resume=resume,
-                progress=display,
-            )
-    except (api.UsageError, JournalError, JudgeError, ProposerError) as error:
-        fail(error)
-    except KeyboardInterrupt:
-        err.print(
-            "\ninterrupted. What was sampled is kept; to go on, repeat the command with --resume"
-        )
-        raise typer.Exit(EXIT_INTERRUPTED) from None
-    print_solved(out, result.summary, out_dir)
-
-
-@app.command()
+@app.command(rich_help_panel=_TASKS)
 def check(
-    task: Annotated[str, typer.Argument(help="A benchmark task or a structural IR file.")],
+    task: Annotated[str, typer.Argument(help="A built-in task or a structural IR file.")],
     impl: Annotated[
         str | None,
         typer.Option(
@@ -142,6 +75,10 @@ def check(
         typer.Option("--reference", help="Check the benchmark's own program, made affine by Copy."),
     ] = False,
     plain: Annotated[bool, typer.Option("--plain", help="With --reference: without Copy.")] = False,
+    seed: Annotated[
+        int | None,
+        typer.Option(help="Of the random inputs. Without it, a fresh one, which is printed."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Judge one program: syntax, types, affine law, results.
@@ -154,24 +91,38 @@ def check(
         if plain and not reference:
             raise api.UsageError("--plain is about the benchmark's own program; add --reference")
         found = api.find_task(task)
+        drawn = api.fresh_seed() if seed is None else seed
         if reference:
-            program = api.reference_program(found.test_name, copies=not plain)
+            program, verdict = api.check_reference(found, copies=not plain, seed=drawn)
         else:
             program = read_program(impl, found.impl, task)
-        verdict = api.check(found, program)
+            verdict = api.check(found, program, seed=drawn)
     except (api.UsageError, JudgeError) as error:
         fail(error)
     if as_json:
-        sys.stdout.write(json.dumps(verdict_json(found, verdict), indent=2) + "\n")
+        sys.stdout.write(json.dumps(verdict_json(found, verdict, drawn), indent=2) + "\n")
     else:
-        print_verdict(out, found, program, verdict)
+        print_verdict(out, found, program, verdict, drawn)
     raise typer.Exit(0 if verdict.correct else EXIT_NOT_CORRECT)
 
 
-@app.command()
-def tasks(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """List the tasks of the benchmark."""
-    entries = bench.catalog()
+@app.command(rich_help_panel=_TASKS)
+def tasks(
+    task_set: Annotated[
+        str,
+        typer.Option(
+            "--set",
+            help="[bold]paper[/bold]: the benchmark; [bold]extra[/bold]: further operators.",
+            metavar="|".join(bench.SETS),
+        ),
+    ] = bench.BENCHMARK,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List the built-in tasks."""
+    if task_set not in bench.SETS:
+        expected = " or ".join(bench.SETS)
+        fail(api.UsageError(f"--set: expected {expected}, got {task_set!r}"))
+    entries = bench.catalog(task_set)
     if as_json:
         rows = [
             {
@@ -188,9 +139,9 @@ def tasks(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] =
         print_task_table(out, entries)
 
 
-@app.command()
+@app.command(rich_help_panel=_TASKS)
 def show(
-    task: Annotated[str, typer.Argument(help="A benchmark task or a structural IR file.")],
+    task: Annotated[str, typer.Argument(help="A built-in task or a structural IR file.")],
 ) -> None:
     """Show a task in structural IR."""
     try:
@@ -200,8 +151,13 @@ def show(
     sys.stdout.write(text if text.endswith("\n") else text + "\n")
 
 
-app.command()(lint)
-app.command()(explain)
+app.command(rich_help_panel=_TASKS)(lint)
+app.command(rich_help_panel=_TASKS)(explain)
+app.command("compare", rich_help_panel=_STUDY)(compare_command)
+app.command("experiment", rich_help_panel=_STUDY)(experiment_command)
+app.command("finetuning", rich_help_panel=_STUDY)(finetuning_command)
+app.add_typer(journal, name="journal", rich_help_panel=_KEEP)
+app.add_typer(experiences, name="experiences", rich_help_panel=_KEEP)
 
 
 def main() -> None:

@@ -8,28 +8,27 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from hardwon.api import Summary
+from hardwon.api import Summary, TaskSummary
 from hardwon.bench import Entry
 from hardwon.records import Task, Verdict
 
 
-def verdict_json(task: Task, verdict: Verdict) -> dict[str, Any]:
-    """Return a verdict as `hardwon check --json` prints it."""
+def verdict_json(task: Task, verdict: Verdict, seed: int) -> dict[str, Any]:
+    """Return a verdict as `hardwon check --json` prints it; the seed is that of the inputs."""
     return {
         "task": task.test_name,
         "correct": verdict.correct,
         "stage": verdict.stage,
         "affine": verdict.affine,
         "functional": verdict.functional,
-        "errors": [
-            error.model_dump(mode="json", include={"stage", "line", "message"})
-            for error in verdict.errors
-        ],
+        "errors": [error.model_dump(mode="json") for error in verdict.errors],
+        "streams": [stream.model_dump(mode="json") for stream in verdict.streams],
+        "seed": seed,
         "seconds": round(verdict.seconds, 4),
     }
 
 
-def print_verdict(console: Console, task: Task, program: str, verdict: Verdict) -> None:
+def print_verdict(console: Console, task: Task, program: str, verdict: Verdict, seed: int) -> None:
     """Print a verdict with every error and the line that it is about."""
     if verdict.correct:
         console.print(f"[bold green]correct[/bold green]  {escape(task.test_name)}")
@@ -49,6 +48,8 @@ def print_verdict(console: Console, task: Task, program: str, verdict: Verdict) 
         if error.line and error.line <= len(lines):
             text = escape(lines[error.line - 1].strip())
             console.print(f"      [dim]{text}[/dim]", highlight=False, soft_wrap=True)
+    if verdict.functional is False:
+        console.print(f"  [dim]the same inputs again: --seed {seed}[/dim]", highlight=False)
     if verdict.functional and not verdict.affine:
         console.print("  The results are right: only Copies are missing.", highlight=False)
 
@@ -73,6 +74,12 @@ def _counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'s' * (number != 1)}"
 
 
+def _when(task: TaskSummary) -> str:
+    if not task.solved:
+        return "[red]not solved[/red]"
+    return "imported" if task.iteration == -1 else f"iteration {task.iteration}"
+
+
 def print_solved(console: Console, summary: Summary, folder: Path) -> None:
     """Print what a run has won and where it lies."""
     console.print()
@@ -80,7 +87,7 @@ def print_solved(console: Console, summary: Summary, folder: Path) -> None:
     for column in ("task", "solved in", "success rate", "samples"):
         table.add_column(column, justify="left" if column == "task" else "right")
     for name, task in summary.tasks.items():
-        solved = f"iteration {task.iteration}" if task.solved else "[red]not solved[/red]"
+        solved = _when(task)
         rate = "" if task.success_rate is None else f"{task.success_rate:.2f}"
         table.add_row(escape(name), solved, rate, f"{task.correct} of {task.samples} correct")
     console.print(table)

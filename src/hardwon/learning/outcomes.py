@@ -44,6 +44,11 @@ class Outcome:
         return tuple(s for batch in self.batches for s in batch.samples if s.verdict.correct)
 
     @property
+    def samples(self) -> int:
+        """How many samples there are, of all temperatures."""
+        return sum(len(batch.samples) for batch in self.batches)
+
+    @property
     def solved(self) -> bool:
         """Whether any sample is correct."""
         return any(batch.correct for batch in self.batches)

@@ -1,7 +1,7 @@
 """Parallel sampling of the agentic system, with a journal that spares finished work."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
@@ -9,10 +9,17 @@ from typing import Protocol
 from hardwon.agents.protocols import Request
 from hardwon.journal import Journal, SampleRecord
 from hardwon.learning.outcomes import Batch, Outcome
+from hardwon.learning.policies import View, whole
 from hardwon.records import Answer, Experience, Task, Verdict
+
+UNTEMPERED = 0.0
+"""Stands for the temperature of samples above the usual effort, which have none."""
 
 _COMMIT = 16
 """Samples per transaction: what an interruption can cost at most, per batch in flight."""
+
+WAVE = 8
+"""Samples that are asked for together where a batch may stop early."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +30,13 @@ class SamplingPlan:
     """n, per temperature."""
     temperatures: tuple[float, ...] = (0.4, 0.7, 1.0)
     seed: int = 0
+    stop_after: int | None = None
+    """Ask for no further wave of samples of a task at a temperature once so many are correct.
+
+    Whether a wave is asked for depends on the waves before it alone, never on the order in which
+    samples arrive. None: all are drawn, as in the paper."""
+    view: View = whole
+    """What each task sees of the demonstrations of a step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +65,14 @@ class Progress(Protocol):
     """Listens to a run. Events come in order; none of them may raise."""
 
     def iteration_began(
-        self, index: int, tasks: Sequence[Task], demonstrations: Sequence[Experience]
+        self,
+        index: int,
+        tasks: Sequence[Task],
+        demonstrations: Sequence[Experience],
+        *,
+        effort: int,
     ) -> None:
-        """An iteration starts: which tasks it samples, with which demonstrations."""
+        """An iteration starts: which tasks it samples, with which demonstrations, how hard."""
         ...
 
     def sampled(self, task: Task, record: SampleRecord, *, replayed: bool) -> None:
@@ -72,6 +91,17 @@ async def first_error() -> AsyncIterator[None]:
         yield
     except BaseExceptionGroup as errors:
         raise errors.exceptions[0] from errors
+
+
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """What all batches of one iteration share."""
+
+    iteration: int
+    stratum: int
+    demonstrations: tuple[Experience, ...]
+    effort: int
+    samples: int
 
 
 class Sampling:
@@ -98,15 +128,22 @@ class Sampling:
         stratum: int,
         tasks: Sequence[Task],
         demonstrations: tuple[Experience, ...],
+        *,
+        effort: int = 0,
     ) -> list[Outcome]:
-        """See `Environment.sample`."""
-        self._journal.begin_iteration(self._run, iteration, stratum, demonstrations, tasks)
-        self._progress.iteration_began(iteration, tasks, demonstrations)
+        """See `Environment.sample`. Above the usual effort, each task gets a single sample."""
+        self._journal.begin_iteration(
+            self._run, iteration, stratum, demonstrations, tasks, effort=effort
+        )
+        temperatures = self._plan.temperatures if effort == 0 else (UNTEMPERED,)
+        samples = self._plan.samples if effort == 0 else 1
+        here = _Round(iteration, stratum, demonstrations, effort, samples)
+        self._progress.iteration_began(iteration, tasks, demonstrations, effort=effort)
         async with first_error(), asyncio.TaskGroup() as group:
             rows = [
                 [
-                    group.create_task(self._batch(iteration, task, demonstrations, temperature))
-                    for temperature in self._plan.temperatures
+                    group.create_task(self._batch(here, task, temperature))
+                    for temperature in temperatures
                 ]
                 for task in tasks
             ]
@@ -121,50 +158,70 @@ class Sampling:
         self._journal.record_experience(self._run, experience)
         self._progress.solved(experience)
 
-    async def _batch(
-        self,
-        iteration: int,
-        task: Task,
-        demonstrations: tuple[Experience, ...],
-        temperature: float,
-    ) -> Batch:
+    async def _batch(self, here: "_Round", task: Task, temperature: float) -> Batch:
         self._recall_verdicts(task)
-        found = self._journal.samples(self._run, iteration, task.digest, temperature)
+        found = self._journal.samples(self._run, here.iteration, task.digest, temperature)
         for record in found.values():
             self._progress.sampled(task, record, replayed=True)
-        missing = tuple(index for index in range(self._plan.samples) if index not in found)
-        request = Request(
+        size = here.samples if self._plan.stop_after is None else WAVE
+        for start in range(0, here.samples, size):
+            wave = range(start, min(start + size, here.samples))
+            missing = tuple(index for index in wave if index not in found)
+            if missing:
+                await self._draw(here, self._request(here, task, temperature, missing), found)
+            # Later waves do not count, even if an interrupted run has some of their samples.
+            if self._is_enough(found[index] for index in range(wave.stop) if index in found):
+                break
+        return Batch(temperature, tuple(found[index] for index in sorted(found)))
+
+    def _is_enough(self, found: Iterable[SampleRecord]) -> bool:
+        wanted = self._plan.stop_after
+        return wanted is not None and sum(sample.verdict.correct for sample in found) >= wanted
+
+    def _request(
+        self, here: "_Round", task: Task, temperature: float, indices: tuple[int, ...]
+    ) -> Request:
+        demonstrations = self._plan.view(task, here.demonstrations, here.stratum)
+        return Request(
             task=task,
             demonstrations=demonstrations,
             temperature=temperature,
-            indices=missing,
-            seed=self._plan.seed * 1_000_003 + iteration,
+            indices=indices,
+            seed=self._plan.seed * 1_000_003 + here.iteration,
+            effort=here.effort,
             sizes={
                 item.digest: self._sizes[item.digest]
-                for item in (task, *(d.task for d in demonstrations))
+                for item in (task, *(shown.task for shown in demonstrations))
             },
         )
+
+    async def _draw(self, here: "_Round", request: Request, found: dict[int, SampleRecord]) -> None:
+        """Ask for samples, record them, and add them to those that are found."""
+        task = request.task
         fresh: list[SampleRecord] = []
 
         def commit() -> None:
             self._journal.record_samples(
-                self._run, iteration, task.digest, temperature, fresh, judge=self._judge
+                self._run,
+                here.iteration,
+                task.digest,
+                request.temperature,
+                fresh,
+                judge=self._judge,
             )
             found.update((record.answer.index, record) for record in fresh)
             fresh.clear()
 
         try:
-            if missing:
-                async for answer, verdict in self._system.sample(request):
-                    record = SampleRecord(answer=answer, verdict=verdict)
-                    fresh.append(record)
-                    self._progress.sampled(task, record, replayed=False)
-                    if len(fresh) >= _COMMIT:
-                        commit()
+            async for answer, verdict in self._system.sample(request):
+                record = SampleRecord(answer=answer, verdict=verdict)
+                fresh.append(record)
+                self._progress.sampled(task, record, replayed=False)
+                if len(fresh) >= _COMMIT:
+                    commit()
         finally:
             if fresh:  # also when interrupted: what was sampled is kept
                 commit()
-        return Batch(temperature, tuple(found[index] for index in sorted(found)))
 
     def _recall_verdicts(self, task: Task) -> None:
         """Hand known verdicts on programs of this task to the system, once per task."""
