@@ -21,10 +21,12 @@ import json
 import random
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 from hardwon import api, bench
 from hardwon.api.evaluating import load_run
+from hardwon.api.improving import JOURNAL
 from hardwon.evaluation import Cell, Run, Table, bootstrap, markdown, paired_difference
 from hardwon.evaluation.measures import chances, largest_k
 from hardwon.evaluation.tables import to_json
@@ -40,30 +42,6 @@ _TEMPERATURE = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What all parts have in common."""
-
-    out: Path
-    seeds: int
-    samples: int
-    """Per task and iteration."""
-    steps: int
-    """What a run over the whole benchmark may spend."""
-    half_steps: int
-    """What a run over a half may spend."""
-    workers: int
-
-    @property
-    def settings(self) -> api.Configuration:
-        """The configuration of every run, but for policy and seed."""
-        return api.Configuration(samples=self.samples, temperatures=(_TEMPERATURE,), efforts=0)
-
-    def run(self, policy: str, seed: int) -> Run:
-        """Return a finished run over the whole benchmark."""
-        return load_run(self.out / "cold" / "runs" / f"{policy}-{seed}")
-
-
-@dataclass(frozen=True, slots=True)
 class Variant:
     """A sampler with something switched off."""
 
@@ -74,13 +52,20 @@ class Variant:
     """Whether easy and hard-won experiences weigh the same."""
     change: Callable[[Policy], Policy] = lambda policy: policy
 
+    @property
+    def file_name(self) -> str:
+        """The name, fit for a file."""
+        return self.name.replace(",", "").replace(" ", "-")
+
 
 def _without(**values: float) -> Callable[[Policy], Policy]:
     return lambda policy: replace(policy, **values)  # type: ignore[arg-type]
 
 
+PLAIN = "nothing remembered"
+"""The sampler that the others are compared with; iteration 0 of the runs without memory is its."""
+
 VARIANTS = (
-    Variant("nothing remembered", remembers=False),
     Variant("all remembered"),
     Variant("only who feeds whom", change=lambda policy: replace(policy, modes={})),
     Variant("only how folds are used", change=lambda policy: replace(policy, pairs={})),
@@ -103,6 +88,37 @@ VARIANTS = (
         change=_without(input_beside=0.0, newest_value=0.0, elders_first=0.5),
     ),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What all parts have in common."""
+
+    out: Path
+    seeds: int
+    samples: int
+    """Per task and iteration."""
+    steps: int
+    """What a run over the whole benchmark may spend."""
+    half_steps: int
+    """What a run over a half may spend."""
+    workers: int
+    variants: tuple[int, ...] = tuple(range(len(VARIANTS)))
+    """Which samplers of the ablation are measured."""
+
+    @property
+    def settings(self) -> api.Configuration:
+        """The configuration of every run, but for policy and seed."""
+        return api.Configuration(samples=self.samples, temperatures=(_TEMPERATURE,), efforts=0)
+
+    def run(self, policy: str, seed: int) -> Run:
+        """Return a finished run over the whole benchmark."""
+        return _loaded(self.out / "cold" / "runs" / f"{policy}-{seed}")
+
+    def finished(self, policy: str, seed: int) -> bool:
+        """Say whether that run has come to its end."""
+        folder = self.out / "cold" / "runs" / f"{policy}-{seed}"
+        return (folder / JOURNAL).is_file() and _loaded(folder).ending is not None
 
 
 def halves(tasks: Sequence[Task]) -> tuple[tuple[Task, ...], tuple[Task, ...]]:
@@ -136,12 +152,8 @@ def restricted(run: Run, tasks: Iterable[Task]) -> Run:
 
 def cold(plan: Plan) -> Table:
     """Run with and without memory over the whole benchmark."""
-    missing = [
-        policy
-        for policy in (NONE, PAPER)
-        if any(not _finished(plan, policy, seed) for seed in range(plan.seeds))
-    ]
-    if missing:
+    wanted = [(policy, seed) for policy in (NONE, PAPER) for seed in range(plan.seeds)]
+    if not all(plan.finished(policy, seed) for policy, seed in wanted):
         api.compare(
             api.select_tasks([bench.BENCHMARK]),
             plan.out / "cold",
@@ -152,6 +164,7 @@ def cold(plan: Plan) -> Table:
             budget=plan.steps,
             workers=plan.workers,
         )
+        _loaded.cache_clear()
     arms = {
         name: [plan.run(policy, seed).within(plan.steps, Unit.STEPS) for seed in range(plan.seeds)]
         for name, policy in (("no memory", NONE), ("learned", PAPER))
@@ -244,17 +257,26 @@ async def ablation(plan: Plan) -> Table:
     tasks = api.select_tasks([bench.BENCHMARK])
     first, second = halves(tasks)
     counts: dict[tuple[str, int], dict[str, int]] = {}
+    for seed in range(plan.seeds):
+        begun = plan.run(NONE, seed).iterations[0]
+        counts[PLAIN, seed] = {
+            task.test_name: sum(sample.correct for sample in begun.of(task.digest))
+            for task in tasks
+        }
     async with Judge(workers=plan.workers) as judge:
-        sizes = {task.digest: dict(await judge.sizes(task)) for task in tasks}
-        for seed in range(plan.seeds):
-            run = plan.run(NONE, seed)
-            memories = {first: _remembered(plan, run, second)}
-            memories[second] = _remembered(plan, run, first)
-            for at, variant in enumerate(VARIANTS):
-                file = plan.out / "ablation" / f"{at}-{seed}.json"
+        for at, variant in enumerate(VARIANTS):
+            if at not in plan.variants:
+                continue
+            for seed in range(plan.seeds):
+                run = plan.run(NONE, seed)
+                memories = {
+                    first: _remembered(plan, run, second),
+                    second: _remembered(plan, run, first),
+                }
+                file = plan.out / "ablation" / f"{variant.file_name}-{seed}.json"
                 if not file.is_file():
                     file.parent.mkdir(parents=True, exist_ok=True)
-                    correct = await _drawn(variant, memories, sizes, judge, plan.samples, seed)
+                    correct = await _drawn(plan, variant, memories, judge, seed)
                     file.write_text(json.dumps(correct, indent=1), encoding="utf-8")
                 counts[variant.name, seed] = json.loads(file.read_text(encoding="utf-8"))
     names = [task.test_name for task in tasks]
@@ -276,7 +298,7 @@ def ablated(
         reached = [[float(rate > 0) for rate in row] for row in rates]
         base = base or rates
         difference, p = paired_difference(rates, base)
-        mine = [variant, bootstrap(rates), bootstrap(reached)]
+        mine: list[Cell] = [variant, bootstrap(rates), bootstrap(reached)]
         rows.append((*mine, *((None, None) if base is rates else (difference, p))))
     return Table(
         "ablation",
@@ -292,21 +314,21 @@ def ablated(
 
 
 async def _drawn(
+    plan: Plan,
     variant: Variant,
     memories: dict[tuple[Task, ...], tuple[Experience, ...]],
-    sizes: dict[str, dict[str, int]],
     judge: Judge,
-    samples: int,
     seed: int,
 ) -> dict[str, int]:
     """Return how many samples of each task were correct."""
+    sizes = {task.digest: dict(await judge.sizes(task)) for tasks in memories for task in tasks}
 
     async def one(task: Task, known: Sequence[Experience]) -> int:
         sampler = Sampler.for_task(task, known, sizes)
         sampler = replace(sampler, policy=variant.change(sampler.policy))
         correct = 0
         verdicts: dict[str, bool] = {}
-        for index in range(samples):
+        for index in range(plan.samples):
             rng = random.Random(f"{seed} {task.digest} {index}")
             impl, _ = sampler.draw(rng, _TEMPERATURE)
             if impl is not None:
@@ -335,9 +357,10 @@ def _remembered(plan: Plan, run: Run, tasks: Iterable[Task]) -> tuple[Experience
     return restricted(run, tasks).within(plan.half_steps, Unit.STEPS).experiences
 
 
-def _finished(plan: Plan, policy: str, seed: int) -> bool:
-    folder = plan.out / "cold" / "runs" / f"{policy}-{seed}"
-    return (folder / api.improving.JOURNAL).is_file() and load_run(folder).ending is not None
+@cache
+def _loaded(folder: Path) -> Run:
+    """Read a run once: it is asked for by every part."""
+    return load_run(folder)
 
 
 def _grid(runs: Sequence[Run]) -> list[list[float]]:
@@ -354,9 +377,12 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=16_000)
     parser.add_argument("--half-steps", type=int, default=4_000)
     parser.add_argument("--workers", type=int, default=1)
+    every = tuple(range(len(VARIANTS)))
+    parser.add_argument("--variants", type=int, nargs="*", choices=every, default=every)
     given = parser.parse_args()
     plan = Plan(
-        *(given.out, given.seeds, given.samples, given.steps, given.half_steps, given.workers)
+        *(given.out, given.seeds, given.samples, given.steps, given.half_steps, given.workers),
+        variants=tuple(given.variants),
     )
     for part in PARTS:
         if part not in given.parts:

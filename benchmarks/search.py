@@ -1,10 +1,12 @@
 """How many evaluations the systematic search takes, how fast it is, and what memory it needs.
 
     python benchmarks/search.py [--budget 700000] [--tasks norm attn/deferred] [--warm]
+                                [--json FILE] [--known FILE]
 
 Each task is searched in this very process, on one core, from nothing or, with --warm, with the
 programs that were found for all other tasks before it in the table as demonstrations (those that
-took more than a thousand evaluations count as hard-won). Every program is then judged as in a run.
+took more than a thousand evaluations count as hard-won). --known adds those that an earlier call
+found for any other task and wrote with --json. Every program is then judged as in a run.
 Evaluations do not depend on the machine; processor seconds do.
 """
 
@@ -35,25 +37,27 @@ async def main() -> None:
     parser.add_argument("--tasks", nargs="*", default=[])
     parser.add_argument("--warm", action="store_true")
     parser.add_argument("--json")
+    parser.add_argument("--known")
     options = parser.parse_args()
     torch.set_num_threads(1)
     names = [entry.name for entry in bench.catalog()]
     chosen = [n for n in names if not options.tasks or {n, n.split("/")[0]} & {*options.tasks}]
     rows: list[dict[str, Any]] = []
-    memory: list[Experience] = []
+    memory = _known(options.known) if options.known else {}
     async with Judge(workers=1) as judge:
-        sizes = {}
+        sizes = {e.task.digest: dict(await judge.sizes(e.task)) for e in memory.values()}
         print(
             f"{'task':22}{'evaluations':>12}{'values':>9}{'cpu s':>8}{'per s':>9}{'MB':>7}  ended"
         )
         for name in chosen:
             task = bench.load(name).question
             sizes[task.digest] = dict(await judge.sizes(task))
-            demonstrations = memory if options.warm else []
+            shown = options.warm or options.known
+            demonstrations = [e for n, e in memory.items() if n != name] if shown else []
             row = await _row(task, demonstrations, sizes, options.budget, judge)
             rows.append(row)
-            if row["ended"] == "correct":
-                memory.append(_experience(task, row))
+            if options.warm and row["ended"] == "correct":
+                memory[name] = _experience(task, row)
             print(
                 f"{name:22}{row['evaluations']:12,}{row['values']:9,}{row['cpu_s']:8.2f}"
                 f"{row['per_s']:9,.0f}{row['mb']:7.0f}  {row['ended']}",
@@ -98,6 +102,17 @@ async def _row(
         "ended": ended,
         "program": program,
         "hint": report.hint,
+    }
+
+
+def _known(path: str) -> dict[str, Experience]:
+    """Return the solved tasks of an earlier call."""
+    with open(path, encoding="utf-8") as file:  # noqa: PTH123
+        rows = json.load(file)
+    return {
+        row["task"]: _experience(bench.load(row["task"]).question, row)
+        for row in rows
+        if row["ended"] == "correct"
     }
 
 

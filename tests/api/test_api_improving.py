@@ -9,6 +9,7 @@ import pytest
 
 from hardwon.api import Configuration, UsageError, find_task, improve, select_tasks
 from hardwon.journal import Journal
+from hardwon.models import ModelError
 from hardwon.records import Task
 from support import (
     DOUBLE,
@@ -55,7 +56,8 @@ def test_a_run_leaves_a_library_a_journal_and_a_summary(done: Done) -> None:
 def test_the_summary_counts_what_the_journal_holds(done: Done) -> None:
     summary = summary_of(done.out)
     assert list(summary) == [
-        *("total", "solved", "ending", "tasks", "iterations", "usage", "configuration", "hardwon"),
+        *("total", "solved", "ending", "tasks", "iterations", "usage"),
+        *("without_program", "configuration", "hardwon"),
     ]
     assert (summary["total"], summary["solved"]) == (4, 3)
     assert summary["ending"] == "all demonstrations together brought nothing new"
@@ -141,6 +143,21 @@ def test_one_seed_gives_one_library_whatever_the_number_of_workers(done: Done) -
         assert [step.digest for step in one.iterations(1)] == [
             step.digest for step in other.iterations(1)
         ]
+
+
+@pytest.mark.parametrize(
+    "model", ["scripted:none.yaml", "local:none.gguf", "openai:any", "replay:none"]
+)
+def test_a_model_that_cannot_be_used_leaves_the_folder_to_a_later_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: str
+) -> None:
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HARDWON_CACHE", str(tmp_path / "cache"))
+    tasks = select_tasks(write_tasks(tmp_path / "tasks", DOUBLE))
+    with pytest.raises((UsageError, ModelError), match=r"none|OPENAI_API_KEY"):
+        improve(tasks, tmp_path / "run", Configuration(model=model, samples=1))
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_second_run_in_the_same_folder_is_refused(done: Done) -> None:

@@ -40,8 +40,8 @@ def won(task: Task) -> Experience:
 
 def summary(ending: str = "all tasks are solved") -> Summary:
     return Summary(
-        total=3, solved=1, ending=ending, tasks={}, iterations=(), usage=Usage(), configuration={},
-        hardwon="0",
+        total=3, solved=1, ending=ending, tasks={}, iterations=(), usage=Usage(),
+        without_program={}, configuration={}, hardwon="0",
     )  # fmt: skip
 
 
@@ -129,8 +129,8 @@ def test_many_groups_leave_room_for_the_rest_and_open_ones_come_first() -> None:
     assert "more groups" in view
 
 
-def test_a_level_of_search_has_one_sample_per_task() -> None:
-    assert "0/2 searches, level 1" in viewed(effort=1)
+def test_a_level_of_search_has_two_samples_per_task() -> None:
+    assert "0/4 searches, level 1" in viewed(effort=1)
 
 
 def test_before_the_first_iteration_the_view_says_so() -> None:

@@ -237,14 +237,28 @@ def test_cached_input_is_counted() -> None:
 
 
 def test_a_repeated_run_asks_nobody(tmp_path: Path) -> None:
+    async def main(cache: ResponseFile) -> None:
+        async with StubServer([chat("one"), chat("two"), chat("three")]).running() as server:
+            ledgers = Ledger(), Ledger()
+            said = []
+            for ledger in ledgers:
+                model = connect("openai:stub", settings_for(server, cache=cache, ledger=ledger))
+                said.append([await model.complete(ask(), PARAMETERS, index=i) for i in range(2)])
+                await model.close()
+            assert said[0] == said[1]
+            assert len(server.calls) == 2
+            assert ledgers[1].spent == Usage()
+
     with ResponseFile(tmp_path / "responses.db") as cache:
-        first, bodies = talk([chat("one"), chat("two")], samples=2, cache=cache)
-        assert len(bodies) == 2
-        ledger = Ledger()
-        second, bodies = talk([chat("three")], samples=2, cache=cache, ledger=ledger)
-        assert not bodies
-        assert first == second
-        assert ledger.spent == Usage()
+        asyncio.run(main(cache))
+
+
+def test_another_server_is_asked_although_its_model_has_the_same_name(tmp_path: Path) -> None:
+    with ResponseFile(tmp_path / "responses.db") as cache:
+        talk([chat("one")], cache=cache)
+        (second,), bodies = talk([chat("two")], cache=cache)
+    assert second.text == "two"
+    assert len(bodies) == 1
 
 
 def test_at_most_so_many_requests_are_under_way() -> None:

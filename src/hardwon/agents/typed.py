@@ -92,6 +92,9 @@ class TypedProposer:
         self._slots = slots
         self._proposal = proposal or Composer(context=CONTEXT).proposal
         self._frame = frame
+        # Tasks take turns: a server keeps the prompt of one conversation per slot, and to read
+        # another one again and again would take longer than all the writing.
+        self._turn = asyncio.Lock()
 
     @property
     def name(self) -> str:
@@ -117,7 +120,6 @@ class TypedProposer:
         frame = self._frame or _frame_of(task)
         prompt = self._proposal(task, request.demonstrations)
         chooser = Chooser(self._server, self._ledger)
-        opening = await chooser.opening(prompt, frame.opening)
         key = f"{request.seed} {task.digest} {request.temperature} {request.effort}"
         temperature = max(request.temperature, _LEAST_TEMPERATURE)
 
@@ -130,10 +132,12 @@ class TypedProposer:
             writer = _Writer(chooser, frame, temperature, self._weight, rng)
             return await writer.write(index, draft, opening)
 
-        answers = as_they_come(indices(), answer, at_once=self._slots, at_the_end=STOPS)
-        async with aclosing(answers):
-            async for item in answers:
-                yield item
+        async with self._turn:
+            opening = await chooser.opening(prompt, frame.opening)
+            answers = as_they_come(indices(), answer, at_once=self._slots, at_the_end=STOPS)
+            async with aclosing(answers):
+                async for item in answers:
+                    yield item
 
     async def close(self) -> None:
         """See `Proposer.close`; there is nothing to release."""

@@ -23,7 +23,7 @@ OFFLINE = "offline"
 SEARCH = "search"
 MODELS = ("openai:", "anthropic:", "google:", "local:", "scripted:", "replay:")
 """How the names of models begin."""
-EFFORTS = 4
+EFFORTS = 3
 """How many levels of deepening search follow the sampling, for proposers that can search."""
 
 

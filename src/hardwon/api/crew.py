@@ -45,7 +45,7 @@ from hardwon.models import (
     default_cache_path,
     estimate,
 )
-from hardwon.records import Parameters, Task, Usage
+from hardwon.records import Completion, Exchange, Parameters, Task, Usage
 
 REPLAY = "replay:"
 LOCAL = "local:"
@@ -109,6 +109,33 @@ async def hired(
             system = _with_model(configuration, tasks, model, judge, ledger)
         stack.push_async_callback(system.close)
         yield Crew(system, ledger, levels)
+
+
+async def require_hireable(
+    configuration: Configuration,
+    means: Means,
+    tasks: Sequence[Task],
+    judge: Judge,
+) -> None:
+    """Find out what `hired` would refuse, before there is a run: nothing is started or sent.
+
+    Raises:
+        UsageError: if parts of the configuration do not go together.
+        ModelError: if the model cannot be used.
+    """
+    nothing = _Blank()
+    async with hired(configuration, means, tasks, judge, workers=1, record=nothing, spent=Usage()):
+        pass
+
+
+class _Blank:
+    """A `ResponseStore` of no run: it holds nothing."""
+
+    def find(self, key: str) -> Completion | None:
+        """Find nothing."""
+
+    def keep(self, exchange: Exchange) -> None:
+        """Keep nothing."""
 
 
 def estimated(tasks: Sequence[Task], configuration: Configuration, means: Means) -> Estimate:

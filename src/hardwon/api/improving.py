@@ -9,7 +9,7 @@ from typing import Any
 
 from hardwon.api.checking import judge_digest
 from hardwon.api.configuration import Configuration, Means
-from hardwon.api.crew import hired
+from hardwon.api.crew import hired, require_hireable
 from hardwon.api.errors import UsageError
 from hardwon.api.library import write_library, write_summary
 from hardwon.api.places import JOURNAL, Place, journal_of, remember_place
@@ -60,6 +60,7 @@ async def improve_async(
     if not tasks:
         raise UsageError("expected at least one task")
     _require_own_files(tasks)
+    await require_hireable(configuration, means, tasks, Judge())
     _make_folder(out)
     content = configuration.model_dump(mode="json")
     async with AsyncExitStack() as stack:
@@ -248,6 +249,8 @@ def _begun_run(
     """Return the run to go on with; None if a new one is to begin."""
     shared = isinstance(place.journal, str)
     begun = place.run is not None if shared else bool(journal.runs())
+    if begun and _is_blank(journal, place):
+        return None  # it failed before its first sample; whatever is mended begins anew
     if begun and not resume:
         raise UsageError(
             f"{out} holds a run already; go on with it by --resume, or choose another --out"
@@ -260,6 +263,15 @@ def _begun_run(
         raise UsageError(f"{out}: {error}") from error
     except JournalMismatchError as error:
         raise UsageError(f"{out} holds another run: {error}") from error
+
+
+def _is_blank(journal: Journal, place: Place) -> bool:
+    number = place.run if place.run is not None else journal.runs()[-1].id
+    try:
+        totals = journal.totals(number)
+    except NoRunError:
+        return False
+    return totals.samples == totals.imported == 0 and next(journal.exchanges(number), None) is None
 
 
 async def _sizes(judge: Judge, tasks: Sequence[Task]) -> dict[str, Mapping[str, int]]:

@@ -11,6 +11,7 @@ from hardwon.learning import UNTEMPERED, Batch, Outcome, keep_best
 from hardwon.records import Experience, Record, Usage
 
 RUNNING = "not finished"
+_REASONS = 3
 
 
 class TaskSummary(Record):
@@ -54,6 +55,8 @@ class Summary(Record):
     iterations: tuple[IterationSummary, ...]
     usage: Usage
     """What all samples cost together."""
+    without_program: dict[str, int]
+    """The commonest things that proposers said of samples without a program, with how often."""
     configuration: dict[str, Any]
     hardwon: str
     """The version that began the run."""
@@ -77,6 +80,7 @@ def summarise(journal: Journal, run: int, *, stopped: str | None = None) -> Summ
     samples: Counter[str] = Counter()
     correct: Counter[str] = Counter()
     usage = Usage()
+    notes: Counter[str] = Counter()
     iterations: list[IterationSummary] = []
     for step in journal.iterations(run):
         here = there = 0
@@ -89,6 +93,8 @@ def summarise(journal: Journal, run: int, *, stopped: str | None = None) -> Summ
                 here, there = here + len(rows), there + right
                 for row in rows:
                     usage = usage + row.answer.usage
+                    if row.answer.impl is None and row.answer.note is not None:
+                        notes[row.answer.note] += 1
         iterations.append(
             IterationSummary(
                 index=step.index,
@@ -117,6 +123,9 @@ def summarise(journal: Journal, run: int, *, stopped: str | None = None) -> Summ
         },
         iterations=tuple(iterations),
         usage=usage,
+        without_program=dict(
+            sorted(notes.items(), key=lambda item: (-item[1], item[0]))[:_REASONS]
+        ),
         configuration=dict(record.configuration),
         hardwon=record.hardwon_version,
     )

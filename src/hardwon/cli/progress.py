@@ -15,7 +15,7 @@ from rich.text import Text
 
 from hardwon.api.summary import Summary
 from hardwon.journal import SampleRecord
-from hardwon.learning import Progress
+from hardwon.learning import SEARCHES, Progress
 from hardwon.records import Experience, Task, Usage
 
 _NAMED = 4
@@ -262,7 +262,7 @@ class LiveProgress(PlainProgress):
         tally = self.tally
         if tally.iteration is None:
             return Text("preparing the tasks", "dim")
-        planned = tally.attempted * (self._samples if tally.effort == 0 else 1)
+        planned = tally.attempted * (self._samples if tally.effort == 0 else SEARCHES)
         unit = "samples" if tally.effort == 0 else f"searches, level {tally.effort}"
         return Group(
             Text(""),

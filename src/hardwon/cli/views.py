@@ -12,6 +12,8 @@ from hardwon.api import Summary, TaskSummary
 from hardwon.bench import Entry
 from hardwon.records import Task, Verdict
 
+_LONGEST_NOTE = 200
+
 
 def verdict_json(task: Task, verdict: Verdict, seed: int) -> dict[str, Any]:
     """Return a verdict as `hardwon check --json` prints it; the seed is that of the inputs."""
@@ -74,6 +76,11 @@ def _counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'s' * (number != 1)}"
 
 
+def _first_line(text: str) -> str:
+    line = text.strip().partition("\n")[0]
+    return line if len(line) <= _LONGEST_NOTE else f"{line[:_LONGEST_NOTE]}..."
+
+
 def _when(task: TaskSummary) -> str:
     if not task.solved:
         return "[red]not solved[/red]"
@@ -97,6 +104,14 @@ def print_solved(console: Console, summary: Summary, folder: Path) -> None:
         highlight=False,
         soft_wrap=True,
     )
+    for note, count in summary.without_program.items():
+        drawn = sum(task.samples for task in summary.tasks.values())
+        console.print(
+            f"{count} of {_counted(drawn, 'sample')} without a program:"
+            f" {escape(_first_line(note))}",
+            highlight=False,
+            soft_wrap=True,
+        )
     console.print(
         f"The library is in {escape(str(folder / 'library'))}:"
         " structural IR with `impl`, and one pytest file per operator.",

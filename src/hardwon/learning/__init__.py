@@ -8,6 +8,7 @@ from hardwon.learning.outcomes import Batch, Outcome
 from hardwon.learning.policies import POLICIES, Policy, make_policy
 from hardwon.learning.registry import UnknownNameError
 from hardwon.learning.sampling import (
+    SEARCHES,
     UNTEMPERED,
     Progress,
     RunJournal,
@@ -20,6 +21,7 @@ from hardwon.learning.similarity import similarity
 __all__ = [
     "FILTERS",
     "POLICIES",
+    "SEARCHES",
     "UNTEMPERED",
     "Batch",
     "Budget",

@@ -15,6 +15,9 @@ from hardwon.records import Answer, Experience, Task, Verdict
 UNTEMPERED = 0.0
 """Stands for the temperature of samples above the usual effort, which have none."""
 
+SEARCHES = 2
+"""Samples of each task above the usual effort: one search taught by all demonstrations, one not."""
+
 _COMMIT = 16
 """Samples per transaction: what an interruption can cost at most, per batch in flight."""
 
@@ -131,12 +134,12 @@ class Sampling:
         *,
         effort: int = 0,
     ) -> list[Outcome]:
-        """See `Environment.sample`. Above the usual effort, each task gets a single sample."""
+        """See `Environment.sample`. Above the usual effort, each task gets a few samples only."""
         self._journal.begin_iteration(
             self._run, iteration, stratum, demonstrations, tasks, effort=effort
         )
         temperatures = self._plan.temperatures if effort == 0 else (UNTEMPERED,)
-        samples = self._plan.samples if effort == 0 else 1
+        samples = self._plan.samples if effort == 0 else SEARCHES
         here = _Round(iteration, stratum, demonstrations, effort, samples)
         self._progress.iteration_began(iteration, tasks, demonstrations, effort=effort)
         async with first_error(), asyncio.TaskGroup() as group:

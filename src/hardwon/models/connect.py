@@ -131,7 +131,7 @@ def _hosted(spec: str, kind: str, name: str, settings: Settings) -> Model:
     key = settings.api_key or _first(hosted.key_variables)
     if key is None and not is_loopback(parts.hostname):
         raise ModelError(
-            f"{spec} needs a key: set {' or '.join(hosted.key_variables)}, or give it as an option"
+            f"{spec} needs a key: set {' or '.join(hosted.key_variables)} in the environment"
         )
     price = price_of(spec, settings)
     if price is None and settings.ledger.caps.max_usd is not None:

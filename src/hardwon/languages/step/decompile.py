@@ -3,7 +3,7 @@
 from hardwon.languages.step import syntax as s
 from hardwon.languages.step.dims import Dim
 from hardwon.languages.step.graph import INPUT, Graph, Node, Ref
-from hardwon.languages.step.parser import MODULE
+from hardwon.languages.step.lines import MODULE
 from hardwon.languages.step.primitives import PRIMITIVES
 from hardwon.languages.step.primitives.base import Inputs
 from hardwon.languages.step.signature import Function, Signature

@@ -44,6 +44,32 @@ class _Values:
 _Value = Ref | Function | Dim | Primitive | _Values | _Unknown
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """An operator as it has been resolved, for the programs of the same task that repeat it."""
+
+    primitive: Primitive
+    names: frozenset[str]
+    """What it is spelled with; a program that binds one of these means something else by it."""
+    evaluations: int
+
+
+class _Latest:
+    """The operators of the latest task; programs come task by task."""
+
+    known: tuple[Signature, dict[s.Operator, _Known]] | None = None
+
+    def operators(self, signature: Signature) -> dict[s.Operator, _Known]:
+        known = self.known
+        if known is None or known[0] is not signature:
+            known = self.known = signature, {}
+        return known[1]
+
+
+_latest = _Latest()
+_MOST_OPERATORS = 4096
+
+
 class _ProgramTooLargeError(Exception):
     """Unrolling goes on for too long."""
 
@@ -62,13 +88,14 @@ class Elaboration:
 
 def elaborate(program: s.Program, signature: Signature, sizes: Mapping[str, int]) -> Elaboration:
     """Resolve and unroll a program. `sizes` decide how many streams Partition makes."""
-    return _Elaborator(signature, sizes).run(program)
+    return _Elaborator(signature, sizes, _latest.operators(signature)).run(program)
 
 
 @dataclass
 class _Elaborator:
     signature: Signature
     sizes: Mapping[str, int]
+    operators: dict[s.Operator, _Known]
     names: dict[str, _Value] = field(default_factory=dict)
     nodes: list[Node] = field(default_factory=list)
     named: dict[Ref, str] = field(default_factory=dict)
@@ -309,6 +336,23 @@ class _Elaborator:
         return _Values(tuple(_Values(row) for row in zip(*lists, strict=True)))
 
     def operator(self, expression: s.Operator) -> _Value:
+        known = self.operators.get(expression)
+        if known is not None and known.names.isdisjoint(self.names):
+            self.count(known.evaluations)
+            return known.primitive
+        before = self.evaluations
+        value = self.resolved(expression)
+        names = _spelled_with(expression) if isinstance(value, Primitive) else None
+        if (
+            isinstance(value, Primitive)
+            and names is not None
+            and names.isdisjoint(self.names)
+            and len(self.operators) < _MOST_OPERATORS
+        ):
+            self.operators[expression] = _Known(value, names, self.evaluations - before)
+        return value
+
+    def resolved(self, expression: s.Operator) -> _Value:
         primitive = PRIMITIVES[expression.primitive]
         given = {name: self.value(value) for name, value in expression.arguments}
         line = expression.line
@@ -417,6 +461,23 @@ class _Elaborator:
                 return f"a list of {len(items)}"
             case _Unknown():
                 return "something unknown"
+
+
+def _spelled_with(expression: s.Operator) -> frozenset[str] | None:
+    """Return the names in an operator's arguments; None if they are not names and numbers only."""
+    names: set[str] = set()
+    waiting = [value for _, value in expression.arguments]
+    while waiting:
+        match waiting.pop():
+            case s.Name(id=name):
+                names.add(name)
+            case s.Integer():
+                pass
+            case s.Sequence(items=items):
+                waiting += items
+            case _:
+                return None
+    return frozenset(names)
 
 
 def _fits(inputs: Inputs, count: int) -> bool:

@@ -5,14 +5,29 @@ brackets, without strings and without a block. Only a program of nothing but suc
 without an error, is read here; everything else is read as a whole, and means the same either way.
 """
 
+import keyword
+import re
 from collections.abc import Callable
 
 from hardwon.languages.step import syntax as s
+from hardwon.languages.step.primitives import PRIMITIVES
+
+MODULE = "step"
+RESERVED = frozenset({MODULE, "zip", "list", "tuple", *PRIMITIVES, *keyword.kwlist})
+"""Names that a program cannot assign to, or that have another meaning below where it does."""
 
 _LONGEST = 400
 """Longer lines are seldom met again, and would fill the memory of those that are."""
 _ANYWHERE_ELSE = frozenset("'\"\\;:")
 """What may make the meaning of a line depend on the lines around it."""
+
+_NAME = "[A-Za-z][A-Za-z0-9_]*"
+_NAMES = f"{_NAME}(?:, {_NAME})*"
+_CALL = re.compile(
+    rf"({_NAMES}) = (step\.{_NAME}\([^()]*\))\.apply\((\(?)({_NAMES})(\)?)\)", re.ASCII
+)
+"""What most lines are: a primitive on streams that have names."""
+_RETURN = re.compile(rf"return ({_NAMES})", re.ASCII)
 
 LineReader = Callable[[str], s.Statement | None]
 """Reads a line as line 1 and without its comment; None if it is not plain, or has an error."""
@@ -40,13 +55,47 @@ def read_lines(text: str, read: LineReader) -> s.Program | None:
             comments += (comment,)
         if not code:
             continue
-        statement = read(code)
+        statement = _common(code, read, number, comments)
         if statement is None:
-            return None
+            found = read(code)
+            if found is None:
+                return None
+            statement = _at(found, number, comments)
         returns = returns or isinstance(statement, s.Return)
-        statements.append(_at(statement, number, comments))
+        statements.append(statement)
         comments = ()
     return s.Program(tuple(statements), comments) if returns else None
+
+
+def _common(
+    code: str, read: LineReader, line: int, comments: tuple[str, ...]
+) -> s.Statement | None:
+    """Read a primitive on named streams, or a return of them; None if it is anything else."""
+    if call := _CALL.fullmatch(code):
+        into, operator, opening, streams, closing = call.groups()
+        names, arguments = into.split(", "), streams.split(", ")
+        operation = read(operator)
+        if (
+            not isinstance(operation, s.Evaluate)
+            or len(opening) != len(closing)
+            or not RESERVED.isdisjoint(names)
+            or not RESERVED.isdisjoint(arguments)
+        ):
+            return None
+        given: tuple[s.Expression, ...] = tuple([s.Name(name, line) for name in arguments])
+        if opening and len(given) > 1:
+            given = (s.Sequence(given, line),)
+        bound = tuple([s.Name(name, line) for name in names])
+        target = bound[0] if len(bound) == 1 else s.Targets(bound, line)
+        applied = s.Apply(_expression(operation.value, line), given, line)
+        return s.Assign((target,), applied, comments, line)
+    if result := _RETURN.fullmatch(code):
+        names = result[1].split(", ")
+        if RESERVED.isdisjoint(names):
+            results = tuple([s.Name(name, line) for name in names])
+            value = results[0] if len(results) == 1 else s.Sequence(results, line)
+            return s.Return(value, comments, line)
+    return None
 
 
 def _at(statement: s.Statement, line: int, comments: tuple[str, ...]) -> s.Statement:

@@ -16,16 +16,13 @@ from functools import lru_cache
 
 from hardwon.languages.step import syntax as s
 from hardwon.languages.step.dims import LARGEST
-from hardwon.languages.step.lines import is_plain, read_lines
+from hardwon.languages.step.lines import MODULE, RESERVED, is_plain, read_lines
 from hardwon.languages.step.primitives import PRIMITIVES
 from hardwon.records import Diagnostic, Stage
 
 MAX_CHARACTERS = 64 * 1024
 MAX_DEPTH = 60
-MODULE = "step"
 _BRACKETS = re.compile(r"[()\[\]{}]")
-_SHADOWABLE = frozenset({"zip", "list", "tuple", *PRIMITIVES})
-"""Names that have another meaning in the lines below one that assigns to them."""
 
 
 class ParseError(Exception):
@@ -59,7 +56,7 @@ def _line(code: str) -> s.Statement | None:
     statements = reader.block(body)
     if len(body) != 1 or len(statements) != 1 or reader.errors:
         return None
-    return None if reader.shadowed & _SHADOWABLE else statements[0]
+    return None if reader.shadowed & RESERVED else statements[0]
 
 
 def _whole(text: str) -> s.Program:

@@ -17,6 +17,7 @@ from hardwon.languages.step.primitives import (
     Flatten,
     Identity,
     Merge,
+    Partition,
     Primitive,
     Promote,
     Reshape,
@@ -26,14 +27,17 @@ from hardwon.records import Task
 
 DRAWS = symbol("draws@")
 """The additional dimension."""
+_ROUTING = (Partition, Merge)
+"""Without these, no length is up to the data, so that nothing can mix."""
 
 
 def with_draws(typed: TypedGraph) -> TypedGraph | None:
     """Return the graph's types with the additional dimension; None if draws would mix."""
     graph = typed.graph
-    for node in graph.nodes:
-        if not _keeps_apart(node, graph, typed.types):
-            return None
+    if any(isinstance(node.primitive, _ROUTING) for node in graph.nodes):
+        for node in graph.nodes:
+            if not _keeps_apart(node, graph, typed.types):
+                return None
     types = {
         ref: stream if _is_ragged(stream) else lifted(stream) for ref, stream in typed.types.items()
     }

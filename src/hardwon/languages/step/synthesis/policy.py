@@ -10,7 +10,7 @@ import hashlib
 import math
 import textwrap
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -67,6 +67,12 @@ def input_key(component: Component) -> str:
             return "input"
 
 
+Maker = tuple[str, frozenset[str]]
+"""A producer, and the producers that feed it: all that is known of where a stream comes from."""
+Fragment = tuple[Maker, str, int]
+"""(maker, consumer, component of the consumer's input): three statements in a row."""
+
+
 @dataclass(frozen=True, slots=True)
 class Lesson:
     """What one program shows: who feeds whom, and how folds are used."""
@@ -75,6 +81,8 @@ class Lesson:
     """(producer, consumer, component of the consumer's input)."""
     modes: frozenset[tuple[str, str]]
     """(fold, how it is applied), e.g. "Scan 1"."""
+    fragments: frozenset[Fragment] = frozenset()
+    """Pairs with what fed the producer."""
 
 
 def lesson_of(graph: Graph, signature: Signature, keys: Mapping[str, str]) -> Lesson:
@@ -83,34 +91,44 @@ def lesson_of(graph: Graph, signature: Signature, keys: Mapping[str, str]) -> Le
         Ref(INPUT, port): tuple(map(input_key, components(stream.dtype)))
         for port, (_, stream) in enumerate(signature.inputs)
     }
+    feeders = {ref: (frozenset[str](),) * len(known) for ref, known in sources.items()}
     pairs: set[tuple[str, str, int]] = set()
     modes: set[tuple[str, str]] = set()
+    fragments: set[Fragment] = set()
 
-    def consume(key: str, producers: Iterable[str]) -> None:
-        pairs.update((producer, key, slot) for slot, producer in enumerate(producers))
+    def consume(key: str, ref: Ref) -> None:
+        for slot, (producer, fed) in enumerate(zip(sources[ref], feeders[ref], strict=True)):
+            pairs.add((producer, key, slot))
+            fragments.add(((producer, fed), key, slot))
 
     for index, node in enumerate(graph.nodes):
         first = sources[node.inputs[0]]
         found: tuple[str, ...] = first
+        fed = feeders[node.inputs[0]]
         match node.primitive:
             case Map(fn=fn) | Accum(fn=fn) | Scan(fn=fn):
                 key = keys[fn.name]
-                consume(key, first)
+                consume(key, node.inputs[0])
                 found = (key,) * len(components(fn.output))
+                fed = (frozenset(first),) * len(found)
                 if not isinstance(node.primitive, Map):
                     modes.add((key, mode(node.primitive)))
             case Zip():
                 found = tuple(source for ref in node.inputs for source in sources[ref])
+                fed = tuple(known for ref in node.inputs for known in feeders[ref])
             case Partition():
                 pairs.update((source, ROUTE, 0) for source in sources[node.inputs[1]])
             case Merge(fn=fn):
                 key = keys[fn.name]
                 for ref in node.inputs[:-1]:
-                    consume(key, sources[ref])
+                    consume(key, ref)
                 found = (key,) * len(components(fn.output))
+                branches = (source for ref in node.inputs[:-1] for source in sources[ref])
+                fed = (frozenset(branches),) * len(found)
                 modes.add((key, "Merge"))
         sources.update(dict.fromkeys(node.results(index), found))
-    return Lesson(frozenset(pairs), frozenset(modes))
+        feeders.update(dict.fromkeys(node.results(index), fed))
+    return Lesson(frozenset(pairs), frozenset(modes), frozenset(fragments))
 
 
 ROUTE = "route"
@@ -128,6 +146,8 @@ class Policy:
 
     pairs: Mapping[tuple[str, str, int], float] = field(default_factory=dict)
     modes: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    fragments: frozenset[Fragment] = frozenset()
+    """What was seen in any demonstration."""
 
     unused_function: float = 2.0
     repeated_function: float = -1.2
@@ -182,6 +202,7 @@ def learn(lessons: Sequence[tuple[Lesson, float]]) -> Policy:
     """
     pairs: Counter[tuple[str, str, int]] = Counter()
     modes: Counter[tuple[str, str]] = Counter()
+    fragments = frozenset[Fragment]().union(*(lesson.fragments for lesson, _ in lessons))
     for lesson, success_rate in lessons:
         weight = 1.0 - math.log10(max(success_rate, 1e-3))
         for pair in lesson.pairs:
@@ -194,4 +215,8 @@ def learn(lessons: Sequence[tuple[Lesson, float]]) -> Policy:
     ) -> dict[object, float]:
         return {key: min(_CEILING, _STRENGTH * math.log2(1 + n)) for key, n in counts.items()}
 
-    return Policy(pairs=scores(pairs), modes=scores(modes))  # type: ignore[arg-type]
+    return Policy(
+        pairs=scores(pairs),  # type: ignore[arg-type]
+        modes=scores(modes),  # type: ignore[arg-type]
+        fragments=fragments,
+    )

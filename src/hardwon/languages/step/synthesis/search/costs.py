@@ -8,7 +8,7 @@ import random
 from dataclasses import dataclass
 
 from hardwon.languages.step.dims import Dim
-from hardwon.languages.step.synthesis.policy import Policy
+from hardwon.languages.step.synthesis.policy import Maker, Policy
 
 STATEMENT = 4
 """An unremarkable statement."""
@@ -32,6 +32,11 @@ class Costs:
     same_again: int = 8
     repeated: int = 5
     """Per function that the arguments have been through already."""
+    repeated_pair: int = 2
+    """The same where a demonstration shows the consumer fed by this producer: what recurs from one
+    program to the next may recur within one."""
+    repeated_fragment: int = 0
+    """The same where it shows the producer fed in the same way besides."""
     unrelated: int = 2
     branch_alone: int = 6
     idle_branch: int = 2
@@ -62,6 +67,15 @@ class Costs:
         score = sum(self.policy.pair(producer, consumer, slot + at) for at in range(width)) / total
         begun = any((producer, consumer, slot + at) in self.start for at in range(width))
         return -round(self.learned * score) - self.started * begun
+
+    def again(self, maker: Maker, consumer: str, slot: int, width: int) -> int:
+        """Return what each repeated function costs with a stream of this maker as an argument."""
+        places = range(slot, slot + width)
+        if any((maker, consumer, place) in self.policy.fragments for place in places):
+            return self.repeated_fragment
+        if any((maker[0], consumer, place) in self.policy.pairs for place in places):
+            return self.repeated_pair
+        return self.repeated
 
     def jitter(self, what: str) -> int:
         """Return a small number that depends on the seed."""

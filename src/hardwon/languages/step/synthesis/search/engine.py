@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import product
+from itertools import islice, product
 from math import inf, prod
 
 import torch
@@ -12,7 +12,7 @@ from hardwon.languages.step.semantics import RunError
 from hardwon.languages.step.semantics.base import Tensors
 from hardwon.languages.step.simulator.evaluators import loop
 from hardwon.languages.step.synthesis.calls import Call
-from hardwon.languages.step.synthesis.policy import input_key
+from hardwon.languages.step.synthesis.policy import Maker, input_key
 from hardwon.languages.step.synthesis.search.costs import STATEMENT, Costs
 from hardwon.languages.step.synthesis.search.forms import Form, Forms, Group, Slot
 from hardwon.languages.step.synthesis.search.queue import Batch, Pending, Shelf, combinations
@@ -96,8 +96,9 @@ class Search:
     """The first value with these projections."""
     _again: dict[int, int] = field(default_factory=dict)
     """How many more."""
-    _producers: dict[str, int] = field(default_factory=dict)
+    _makers: dict[Maker, int] = field(default_factory=dict)
     _pairs: dict[Slot, torch.Tensor] = field(default_factory=dict)
+    """Per slot and maker, what a stream adds as this argument, and per repeated function."""
     _calls: dict[int, torch.Tensor] = field(default_factory=dict)
     """Per form, how often it calls each function."""
     _vectors: dict[int, torch.Tensor] = field(default_factory=dict)
@@ -288,13 +289,24 @@ class Search:
         store.cost.extend(store.total(ancestors) + step)
         store.kind.extend(torch.full((count,), kind, dtype=torch.int32))
         store.form.extend(torch.full((count,), form, dtype=torch.int32))
-        key = self._producers.setdefault(producer, len(self._producers))
-        store.producer.extend(torch.full((count,), key, dtype=torch.int32))
+        store.maker.extend(self._made(producer, arguments))
         store.arguments.extend(arguments)
         store.calls.extend(calls)
         store.used.extend(((calls > 0) * self._bits).sum(dim=1))
         store.place.extend(store.add_data(kind, data))
         return numbers
+
+    def _made(self, producer: str, arguments: torch.Tensor) -> torch.Tensor:
+        """Return the numbers of the makers of values with these arguments."""
+        fed = self.store.maker[arguments.clamp_min(0)]
+        fed[arguments == NONE] = NONE
+        ways = [tuple(row) for row in fed.tolist()]
+        names = [maker[0] for maker in self._makers]
+        known: dict[tuple[int, ...], int] = {}
+        for way in set(ways):
+            maker = (producer, frozenset(names[number] for number in way if number != NONE))
+            known[way] = self._makers.setdefault(maker, len(self._makers))
+        return torch.tensor([known[way] for way in ways], dtype=torch.int32)
 
     def _projections(self, kind: int, data: list[Tensors]) -> list[int]:
         """Return per value a number that depends on its kind and all of its data."""
@@ -524,20 +536,25 @@ class Search:
     def _fill(self, slot: Slot, values: torch.Tensor, turn: int) -> None:
         if len(values) == 0:
             return
-        levels = self.store.cost[values] + self._pair_costs(slot, values)
+        levels = self.store.cost[values] + self._pair_costs(slot, values)[:, 0]
         for level in _distinct(levels):
             self._shelves[slot].put(level, turn, values[levels == level])
 
     def _pair_costs(self, slot: Slot, values: torch.Tensor) -> torch.Tensor:
-        """Return what values add as this argument."""
-        table = self._pairs.get(slot)
-        if table is None or table.shape[0] < len(self._producers):
+        """Return, per value, what it adds as this argument, and per repeated function."""
+        table = self._pairs.get(slot, torch.empty((0, 2), dtype=torch.int32))
+        if table.shape[0] < len(self._makers):
+            costs, consumer, at, width = self.costs, slot.consumer, slot.at, slot.width
             rows = [
-                self.costs.pair(producer, slot.consumer, slot.at, slot.width, slot.total)
-                for producer in self._producers
+                (
+                    costs.pair(maker[0], consumer, at, width, slot.total),
+                    costs.again(maker, consumer, at, width),
+                )
+                for maker in islice(self._makers, table.shape[0], None)
             ]
-            table = self._pairs[slot] = torch.tensor(rows, dtype=torch.int32)
-        return table[self.store.producer[values].to(torch.int64)]
+            table = torch.cat([table, torch.tensor(rows, dtype=torch.int32)])
+            self._pairs[slot] = table
+        return table[self.store.maker[values].to(torch.int64)]
 
     def _elders(self, values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, frozenset[int]]:
         """Return, per value, its ancestors and all inputs, their kinds, and which kinds occur."""
@@ -683,11 +700,14 @@ class Search:
             full = (ancestors != NONE).sum(dim=1) >= MAX_STEPS
         calls = store.calls[arguments].amax(dim=1)
         extra = torch.zeros(len(arguments), dtype=torch.int32)
+        again = torch.zeros(len(arguments), dtype=torch.int32)
         for at, slot in enumerate(group.slots):
-            extra += self._pair_costs(slot, arguments[:, at])
+            pair = self._pair_costs(slot, arguments[:, at])
+            extra += pair[:, 0]
+            again = torch.maximum(again, pair[:, 1])
             for other in range(at):
                 extra += costs.same_again * (arguments[:, at] == arguments[:, other])
-        extra += costs.repeated * calls[:, list(group.functions)].sum(dim=1, dtype=torch.int32)
+        extra += again * calls[:, list(group.functions)].sum(dim=1, dtype=torch.int32)
         if far is not None:
             extra += costs.unrelated * ((arguments >= inputs).sum(dim=1) > 1)
         extra = extra.clamp_min(1 - STATEMENT)

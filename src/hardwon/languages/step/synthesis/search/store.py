@@ -64,8 +64,8 @@ class Store:
     """The values that it takes, itself included, inputs left out; padded with NONE."""
     calls: Column = field(init=False)
     """How often each function is called among them."""
-    producer: Column = field(init=False)
-    """The number of the key under which consumers know it."""
+    maker: Column = field(init=False)
+    """The number of what consumers know about where it comes from."""
     used: Column = field(init=False)
     """Which functions are called among them, as bits."""
     place: Column = field(init=False)
@@ -75,7 +75,7 @@ class Store:
 
     def __post_init__(self) -> None:
         self.cost, self.step, self.kind = Column.of(), Column.of(), Column.of()
-        self.form, self.place, self.producer = Column.of(), Column.of(), Column.of()
+        self.form, self.place, self.maker = Column.of(), Column.of(), Column.of()
         self.arguments = Column.of(self.slots)
         self.used = Column.of(dtype=torch.int64)
         self.ancestors = Column.of(MAX_STEPS)
@@ -93,7 +93,7 @@ class Store:
             self.kind,
             self.form,
             self.place,
-            self.producer,
+            self.maker,
             self.arguments,
             self.ancestors,
             self.calls,
