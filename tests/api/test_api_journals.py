@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import make_url
 
 from hardwon.api import Configuration, UsageError, improve
 from hardwon.api.experiences import (
@@ -311,7 +312,10 @@ def test_a_file_without_experiences_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.skipif("HARDWON_TEST_POSTGRES" not in os.environ, reason="needs a PostgreSQL server")
 def test_a_password_is_in_no_message() -> None:
-    with pytest.raises(UsageError) as caught:
-        export_experiences(os.environ["HARDWON_TEST_POSTGRES"], run=10**6)
-    assert "run 1000000" in str(caught.value)
-    assert str(os.environ["HARDWON_TEST_POSTGRES"]) not in str(caught.value)
+    url = os.environ["HARDWON_TEST_POSTGRES"]
+    with pytest.raises((UsageError, JournalError)) as caught:
+        export_experiences(url, run=10**6)
+    password = make_url(url).password
+    assert password
+    assert "postgresql://" in str(caught.value)
+    assert password not in str(caught.value)

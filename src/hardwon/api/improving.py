@@ -249,19 +249,20 @@ def _begun_run(
     """Return the run to go on with; None if a new one is to begin."""
     shared = isinstance(place.journal, str)
     begun = place.run is not None if shared else bool(journal.runs())
-    if begun and _is_blank(journal, place):
-        return None  # it failed before its first sample; whatever is mended begins anew
-    if begun and not resume:
+    if not begun:
+        return None
+    blank = _is_blank(journal, place)
+    if not resume and not blank:
         raise UsageError(
             f"{out} holds a run already; go on with it by --resume, or choose another --out"
         )
-    if not begun:
-        return None
     try:
         return journal.resume_run(content, tasks, run=place.run, grow=True)
     except NoRunError as error:
         raise UsageError(f"{out}: {error}") from error
     except JournalMismatchError as error:
+        if blank:
+            return None  # it failed before its first sample; what has been mended begins anew
         raise UsageError(f"{out} holds another run: {error}") from error
 
 
