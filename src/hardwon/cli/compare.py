@@ -14,7 +14,7 @@ from hardwon.api.comparing import Trial, compare, compared
 from hardwon.api.configuration import Configuration
 from hardwon.api.errors import UsageError
 from hardwon.api.selecting import select_tasks
-from hardwon.cli.inputs import EXIT_INTERRUPTED, fail
+from hardwon.cli.inputs import EXIT_INTERRUPTED, fail, numbers
 from hardwon.evaluation import Table, shown
 from hardwon.journal import JournalError
 from hardwon.judge import JudgeError
@@ -119,18 +119,6 @@ def compare_command(
         if table.name not in _ONCE_PER_RUN:
             print_table(screen, table)
     screen.print(f"Written to {out_dir}: README.md, and CSV, JSON and SVG.", highlight=False)
-
-
-def numbers(text: str) -> tuple[float, ...]:
-    """Read numbers that are separated by commas.
-
-    Raises:
-        typer.BadParameter: if something else is between the commas.
-    """
-    try:
-        return tuple(float(part) for part in text.split(","))
-    except ValueError:
-        raise typer.BadParameter(f"expected numbers like 0.4,0.7,1.0, got {text!r}") from None
 
 
 def wide_console() -> Console:

@@ -13,8 +13,8 @@ from hardwon.api.errors import UsageError
 from hardwon.api.experimenting import Part, experiment, experimented
 from hardwon.api.finetuning import finetuning_set
 from hardwon.api.selecting import select_tasks
-from hardwon.cli.compare import numbers, print_table, wide_console
-from hardwon.cli.inputs import EXIT_INTERRUPTED, fail
+from hardwon.cli.compare import print_table, wide_console
+from hardwon.cli.inputs import EXIT_INTERRUPTED, fail, numbers
 from hardwon.evaluation import MODES, Content
 from hardwon.journal import JournalError
 from hardwon.judge import JudgeError

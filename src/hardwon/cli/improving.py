@@ -13,7 +13,7 @@ from rich.markup import escape
 from hardwon import api
 from hardwon.agents import GuardianKind, Mode, ProposerError, RepairerKind
 from hardwon.cli.events import JsonEvents
-from hardwon.cli.inputs import EXIT_INTERRUPTED, fail
+from hardwon.cli.inputs import EXIT_INTERRUPTED, fail, numbers
 from hardwon.cli.progress import Display, LiveProgress, PlainProgress, QuietProgress
 from hardwon.cli.views import print_solved
 from hardwon.journal import JournalError
@@ -29,14 +29,6 @@ _MODELS = "Models"
 _LEARNING = "Learning"
 _LIMITS = "Limits"
 _RUNNING = "Running"
-
-
-def numbers(text: str) -> tuple[float, ...]:
-    """Read numbers with commas between them."""
-    try:
-        return tuple(float(part) for part in text.split(","))
-    except ValueError:
-        raise typer.BadParameter(f"expected numbers like 0.4,0.7,1.0, got {text!r}") from None
 
 
 def improve(

@@ -16,6 +16,18 @@ EXIT_UNUSABLE = 2
 EXIT_INTERRUPTED = 130
 
 
+def numbers(text: str) -> tuple[float, ...]:
+    """Read numbers that are separated by commas.
+
+    Raises:
+        typer.BadParameter: if something else is between the commas.
+    """
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise typer.BadParameter(f"expected numbers like 0.4,0.7,1.0, got {text!r}") from None
+
+
 def fail(error: Exception) -> NoReturn:
     """Print an error that the user can mend, and exit."""
     Console(stderr=True).print(f"[bold red]error:[/bold red] {escape(str(error))}", soft_wrap=True)
