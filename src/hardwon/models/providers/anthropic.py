@@ -9,10 +9,11 @@ from hardwon.models.http import Server, error_of, read_refusal
 from hardwon.models.provider import Counts, Reply, TransientError
 from hardwon.models.providers.common import (
     NO_KEY,
-    BadRequestError,
     client_options,
     connection_error,
+    negotiated,
     parse,
+    rejection,
     sendable,
     table,
     text_of,
@@ -84,13 +85,13 @@ class AnthropicProvider:
 
     async def send(self, prompt: Prompt, parameters: Parameters, index: int, limit: int) -> Reply:
         """Send one request; see `Provider.send`. There is no seed: all samples are drawn anew."""
-        while True:
-            options = self._options(parameters)
-            try:
-                return self._read(await self._post(prompt, options, limit))
-            except BadRequestError as error:
-                if not self._tolerance.learn(options, error.refusal):
-                    raise error_of(self._server, error.status, error.refusal, {}) from None
+
+        async def attempt(options: dict[str, Any]) -> Reply:
+            return self._read(await self._post(prompt, options, limit))
+
+        return await negotiated(
+            self._server, self._tolerance, lambda: self._options(parameters), attempt
+        )
 
     async def close(self) -> None:
         """Close the connections."""
@@ -123,9 +124,7 @@ class AnthropicProvider:
             )
         except anthropic.APIStatusError as error:
             refusal = read_refusal(error.response.text)
-            if error.status_code in {400, 422}:
-                raise BadRequestError(error.status_code, refusal) from None
-            raise error_of(
+            raise rejection(
                 self._server, error.status_code, refusal, error.response.headers
             ) from None
         except anthropic.APIConnectionError as error:

@@ -2,12 +2,13 @@
 
 import json
 import ssl
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import cache
 from typing import Any
 
-from hardwon.models.http import Refusal, Server, unreachable
-from hardwon.models.provider import TransientError
+from hardwon.models.http import Refusal, Server, error_of, unreachable
+from hardwon.models.provider import Reply, TransientError
+from hardwon.models.tolerance import Tolerance
 
 NO_KEY = "none"
 """Sent to servers on this machine, which ask for no key, since the libraries want one."""
@@ -30,6 +31,44 @@ class BadRequestError(Exception):
         super().__init__(refusal.message)
         self.status = status
         self.refusal = refusal
+
+
+def rejection(
+    server: Server, status: int, refusal: Refusal, headers: Mapping[str, str]
+) -> Exception:
+    """Return what a status that is none of success amounts to."""
+    if status in {400, 422}:
+        return BadRequestError(status, refusal)
+    return error_of(server, status, refusal, headers)
+
+
+async def negotiated(
+    server: Server,
+    tolerance: Tolerance,
+    options: Callable[[], dict[str, Any]],
+    attempt: Callable[[dict[str, Any]], Awaitable[Reply]],
+    learned: Callable[[], None] = lambda: None,
+) -> Reply:
+    """Send a request without the options that the server refuses.
+
+    What it refuses is left out from now on. Nothing was billed, and each round leaves out one thing
+    more, so this ends.
+
+    Args:
+        server: where the request goes.
+        tolerance: knows what has been refused so far.
+        options: returns those to send, as tolerance accepts them.
+        attempt: sends them.
+        learned: called after each refusal from which something was learned.
+    """
+    while True:
+        given = options()
+        try:
+            return await attempt(given)
+        except BadRequestError as error:
+            if not tolerance.learn(given, error.refusal):
+                raise error_of(server, error.status, error.refusal, {}) from None
+            learned()
 
 
 def connection_error(server: Server, error: BaseException) -> TransientError:

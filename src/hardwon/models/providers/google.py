@@ -3,13 +3,14 @@
 from typing import Any
 
 from hardwon.models.extras import require
-from hardwon.models.http import Server, error_of, read_refusal
+from hardwon.models.http import Server, read_refusal
 from hardwon.models.provider import Counts, Reply, TransientError
 from hardwon.models.providers.common import (
     NO_KEY,
-    BadRequestError,
     client_options,
     connection_error,
+    negotiated,
+    rejection,
     sendable,
 )
 from hardwon.models.providers.room import Room
@@ -80,13 +81,13 @@ class GoogleProvider:
 
     async def send(self, prompt: Prompt, parameters: Parameters, index: int, limit: int) -> Reply:
         """Send one request; see `Provider.send`."""
-        while True:
-            options = self._options(parameters, index)
-            try:
-                return self._read(await self._post(prompt, options, limit))
-            except BadRequestError as error:
-                if not self._tolerance.learn(options, error.refusal):
-                    raise error_of(self._server, error.status, error.refusal, {}) from None
+
+        async def attempt(options: dict[str, Any]) -> Reply:
+            return self._read(await self._post(prompt, options, limit))
+
+        return await negotiated(
+            self._server, self._tolerance, lambda: self._options(parameters, index), attempt
+        )
 
     async def close(self) -> None:
         """Close the connections."""
@@ -123,9 +124,7 @@ class GoogleProvider:
             )
         except self._errors.APIError as error:
             refusal = read_refusal(_body(error))
-            if error.code in {400, 422}:
-                raise BadRequestError(error.code, refusal) from None
-            raise error_of(self._server, error.code, refusal, _headers(error)) from None
+            raise rejection(self._server, error.code, refusal, _headers(error)) from None
         except ValueError as error:
             # Neither JSON nor of the interface's form: the model has answered all the same.
             raise TransientError(

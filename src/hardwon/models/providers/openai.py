@@ -9,11 +9,12 @@ from hardwon.models.http import Refusal, Server, error_of, read_refusal
 from hardwon.models.provider import Counts, LimitGrownError, Reply, TransientError
 from hardwon.models.providers.common import (
     NO_KEY,
-    BadRequestError,
     client_options,
     connection_error,
     first,
+    negotiated,
     parse,
+    rejection,
     sendable,
     table,
     text_of,
@@ -87,19 +88,23 @@ class OpenAIProvider:
 
     async def send(self, prompt: Prompt, parameters: Parameters, index: int, limit: int) -> Reply:
         """Send one request; see `Provider.send`."""
-        while True:
-            options = self._options(parameters, index, limit)
-            try:
-                return self._read(await self._post(prompt, options))
-            except BadRequestError as error:
-                # What the server refuses is left out from now on. Nothing was billed, and each
-                # round leaves out one thing more, so this ends.
-                if not self._tolerance.learn(options, error.refusal):
-                    raise error_of(self._server, error.status, error.refusal, {}) from None
-                if _LIMIT in self._tolerance.refused:
-                    self._room.seen()  # only models that think have another name for the limit
-                    if self._room.limit(parameters) > limit:
-                        raise LimitGrownError from None
+
+        async def attempt(options: dict[str, Any]) -> Reply:
+            return self._read(await self._post(prompt, options))
+
+        def learned() -> None:
+            if _LIMIT in self._tolerance.refused:
+                self._room.seen()  # only models that think have another name for the limit
+                if self._room.limit(parameters) > limit:
+                    raise LimitGrownError
+
+        return await negotiated(
+            self._server,
+            self._tolerance,
+            lambda: self._options(parameters, index, limit),
+            attempt,
+            learned,
+        )
 
     async def close(self) -> None:
         """Close the connections."""
@@ -131,9 +136,7 @@ class OpenAIProvider:
             refusal = read_refusal(error.response.text)
             if _filtered(refusal):
                 return _refused(self._server.hide(refusal.message))
-            if error.status_code in {400, 422}:
-                raise BadRequestError(error.status_code, refusal) from None
-            raise error_of(
+            raise rejection(
                 self._server, error.status_code, refusal, error.response.headers
             ) from None
         except openai.APIConnectionError as error:
