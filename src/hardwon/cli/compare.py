@@ -9,17 +9,12 @@ import typer
 from rich.console import Console
 from rich.table import Table as Grid
 
-from hardwon.agents import ProposerError
 from hardwon.api.comparing import Trial, compare, compared
 from hardwon.api.configuration import Configuration
-from hardwon.api.errors import UsageError
 from hardwon.api.selecting import select_tasks
-from hardwon.cli.inputs import EXIT_INTERRUPTED, fail, numbers
+from hardwon.cli.inputs import EXIT_INTERRUPTED, FAILURES, fail, numbers
 from hardwon.evaluation import Table, shown
-from hardwon.journal import JournalError
-from hardwon.judge import JudgeError
 from hardwon.learning import POLICIES, Unit
-from hardwon.models import ModelError
 
 _ONCE_PER_RUN = ("runs", "tasks")
 """Tables that are too long for a screen; they are in the folder."""
@@ -109,7 +104,7 @@ def compare_command(
                 workers=workers or os.cpu_count() or 1,
                 progress=_announcer(err, len(names) * seeds),
             )
-    except (UsageError, JournalError, JudgeError, ProposerError, ModelError) as error:
+    except FAILURES as error:
         fail(error)
     except KeyboardInterrupt:
         err.print("\ninterrupted. What was sampled is kept; repeat the command to go on")

@@ -7,18 +7,16 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from hardwon.agents import GuardianKind, ProposerError
+from hardwon.agents import GuardianKind
 from hardwon.api.configuration import Configuration, Means
 from hardwon.api.errors import UsageError
 from hardwon.api.experimenting import Part, experiment, experimented
 from hardwon.api.finetuning import finetuning_set
 from hardwon.api.selecting import select_tasks
 from hardwon.cli.compare import print_table, wide_console
-from hardwon.cli.inputs import EXIT_INTERRUPTED, fail, numbers
+from hardwon.cli.inputs import EXIT_INTERRUPTED, FAILURES, fail, numbers
 from hardwon.evaluation import MODES, Content
 from hardwon.journal import JournalError
-from hardwon.judge import JudgeError
-from hardwon.models import ModelError
 
 
 def experiment_command(
@@ -103,7 +101,7 @@ def experiment_command(
                 means=Means(base_url=base_url, max_usd=max_usd, max_tokens=max_tokens),
                 progress=announce,
             )
-    except (UsageError, JournalError, JudgeError, ProposerError, ModelError) as error:
+    except FAILURES as error:
         fail(error)
     except KeyboardInterrupt:
         err.print("\ninterrupted. What was sampled is kept; repeat the command to go on")

@@ -11,15 +11,12 @@ from rich.console import Console
 from rich.markup import escape
 
 from hardwon import api
-from hardwon.agents import GuardianKind, Mode, ProposerError, RepairerKind
+from hardwon.agents import GuardianKind, Mode, RepairerKind
 from hardwon.cli.events import JsonEvents
-from hardwon.cli.inputs import EXIT_INTERRUPTED, fail, numbers
+from hardwon.cli.inputs import EXIT_INTERRUPTED, FAILURES, fail, numbers
 from hardwon.cli.progress import Display, LiveProgress, PlainProgress, QuietProgress
 from hardwon.cli.views import print_solved
-from hardwon.journal import JournalError
-from hardwon.judge import JudgeError
 from hardwon.learning import FILTERS, POLICIES, Unit
-from hardwon.models import CacheError, ModelError
 from hardwon.records import Task
 
 out = Console()
@@ -290,10 +287,7 @@ def improve(
                 means=means,
             )
             display.finished(result.summary, stopped=result.stopped)
-    except (
-        *(api.UsageError, JournalError, JudgeError, ProposerError),
-        *(ModelError, CacheError),
-    ) as error:
+    except FAILURES as error:
         fail(error)
     except KeyboardInterrupt:
         err.print(

@@ -9,11 +9,22 @@ from rich.console import Console
 from rich.markup import escape
 
 from hardwon import api
+from hardwon.agents import ProposerError
 from hardwon.ir import extract_impl
+from hardwon.journal import JournalError
+from hardwon.judge import JudgeError
+from hardwon.models import CacheError, ModelError
 
 EXIT_NOT_CORRECT = 1
 EXIT_UNUSABLE = 2
 EXIT_INTERRUPTED = 130
+
+
+FAILURES = (
+    *(api.UsageError, JournalError, JudgeError),
+    *(ProposerError, ModelError, CacheError),
+)
+"""What a run may end with that the user can mend."""
 
 
 def numbers(text: str) -> tuple[float, ...]:
