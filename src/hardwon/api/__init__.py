@@ -1,7 +1,7 @@
 """Select tasks, check answers, improve a library: the command line as Python functions."""
 
 from hardwon.api.checking import check, check_async, check_reference, reference_program
-from hardwon.api.comparing import ComparisonResult, Trial, compare, compared
+from hardwon.api.comparing import compare, compared
 from hardwon.api.configuration import (
     OFFLINE,
     PRESETS,
@@ -27,6 +27,7 @@ from hardwon.api.journals import overview, verify
 from hardwon.api.linting import lint, lint_async
 from hardwon.api.reporting import read_run, write_report
 from hardwon.api.selecting import find_task, select_documents, select_tasks
+from hardwon.api.series import Findings, Trial
 from hardwon.api.summary import Summary, TaskSummary, summarise
 from hardwon.judge import fresh_seed
 
@@ -34,9 +35,9 @@ __all__ = [
     "OFFLINE",
     "PRESETS",
     "SEARCH",
-    "ComparisonResult",
     "Configuration",
     "Decoding",
+    "Findings",
     "ImproveResult",
     "Means",
     "Summary",

@@ -1,44 +1,23 @@
 """Runs several policies with the same to spend, over several seeds, and compares them."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from hardwon.api.configuration import Configuration, Means
 from hardwon.api.errors import UsageError
-from hardwon.api.evaluating import load_run, load_runs, write_results
-from hardwon.api.improving import improve
+from hardwon.api.evaluating import load_runs, write_results
+from hardwon.api.series import RUNS, Announce, Findings, Trial, folder_of, play
 from hardwon.evaluation import (
     Comparison,
-    Figure,
     Run,
-    Table,
     comparison_figures,
     comparison_tables,
     unit_of,
 )
-from hardwon.learning import POLICIES, Progress, Unit
+from hardwon.learning import POLICIES, Unit
 from hardwon.records import Task
 
 BASELINE = "paper"
-
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """One of the runs of a comparison."""
-
-    policy: str
-    seed: int
-    folder: Path
-    configuration: Configuration
-
-
-@dataclass(frozen=True, slots=True)
-class ComparisonResult:
-    """What a comparison found; the same lies in its folder."""
-
-    tables: tuple[Table, ...]
-    figures: tuple[Figure, ...]
 
 
 def compare(
@@ -52,8 +31,8 @@ def compare(
     budget: int | None = None,
     workers: int = 1,
     means: Means | None = None,
-    progress: Callable[[Trial], Progress | None] | None = None,
-) -> ComparisonResult:
+    progress: Announce | None = None,
+) -> Findings:
     """Compare policies at equal cost.
 
     Each run lies in a directory of its own, `out/runs/POLICY-SEED`, and is gone on with where an
@@ -86,22 +65,12 @@ def compare(
         trial.configuration.validated()
     runs: dict[str, dict[int, Run]] = {name: {} for name in names}
     for trial in trials:
-        result = improve(
-            tasks,
-            trial.folder,
-            trial.configuration,
-            workers=workers,
-            resume=True,
-            progress=progress(trial) if progress else None,
-            means=means,
-        )
-        if result.stopped:
-            raise UsageError(f"{trial.folder}: {result.stopped}; runs cut short say nothing")
-        runs[trial.policy][trial.seed] = load_run(trial.folder)
+        run = play(trial, tasks, workers=workers, means=means, announce=progress)
+        runs[trial.name][trial.seed] = run
     return _finish(runs, amount, equal, out)
 
 
-def compared(out: Path) -> ComparisonResult:
+def compared(out: Path) -> Findings:
     """Compare the finished runs that lie in `out/runs` already, and write the results anew.
 
     Seeds that not every policy has come to the end of are left out.
@@ -111,7 +80,7 @@ def compared(out: Path) -> ComparisonResult:
         JournalError: if a run cannot be read.
     """
     runs: dict[str, dict[int, Run]] = {}
-    finished = [run for run in load_runs(out / "runs") if run.ending is not None]
+    finished = [run for run in load_runs(out / RUNS) if run.ending is not None]
     for run in finished:
         seed = int(run.configuration.get("seed", 0))
         runs.setdefault(str(run.configuration.get("policy")), {})[seed] = run
@@ -133,9 +102,7 @@ def compared(out: Path) -> ComparisonResult:
     return _finish(ordered, int(str(amount)), Unit(str(unit)), out)
 
 
-def _finish(
-    runs: Mapping[str, Mapping[int, Run]], amount: int, unit: Unit, out: Path
-) -> ComparisonResult:
+def _finish(runs: Mapping[str, Mapping[int, Run]], amount: int, unit: Unit, out: Path) -> Findings:
     every = [run for by_seed in runs.values() for run in by_seed.values()]
     baseline = BASELINE if BASELINE in runs else next(iter(runs))
     price = unit_of(every)
@@ -143,7 +110,7 @@ def _finish(
         given = Comparison(runs, amount, unit, price, baseline)
     except ValueError as error:
         raise UsageError(f"{out}: the runs cannot be compared: {error}") from error
-    result = ComparisonResult(comparison_tables(given), comparison_figures(given))
+    result = Findings(comparison_tables(given), comparison_figures(given))
     write_results(out, result.tables, result.figures, "Comparison of policies")
     return result
 
@@ -179,9 +146,5 @@ def _trials(
                 "budget_unit": equal,
                 "efforts": 0,
             }
-            yield Trial(
-                policy,
-                seed,
-                out / "runs" / f"{policy}-{seed}",
-                Configuration.model_validate(settings),
-            )
+            folder = folder_of(out, policy, seed)
+            yield Trial(policy, folder, Configuration.model_validate(settings))

@@ -21,7 +21,8 @@ from hardwon.records import Record
 
 OFFLINE = "offline"
 SEARCH = "search"
-MODELS = ("openai:", "anthropic:", "google:", "local:", "scripted:", "replay:")
+LOCAL = "local:"
+MODELS = ("openai:", "anthropic:", "google:", LOCAL, "scripted:", "replay:")
 """How the names of models begin."""
 EFFORTS = 3
 """How many levels of deepening search follow the sampling, for proposers that can search."""
@@ -47,7 +48,8 @@ class Configuration(Record):
     """Further rounds per sample, with the judge's diagnostics; 0 as in the paper."""
     repairer: RepairerKind = RepairerKind.MODEL
     """Who repairs, if anybody does."""
-    decoding: Decoding = Decoding.FREE
+    decoding: Decoding | None = None
+    """None: typed for a local file, free for everybody else."""
     context: int | None = None
     """The most tokens of a prompt, by estimate; of longer ones the easiest demonstrations are left
     out. None: as many as there are, or as a local model has room for."""
@@ -92,6 +94,13 @@ class Configuration(Record):
         return SamplingPlan(
             self.samples, self.temperatures, self.seed, self.stop_after, self.learns_by.view
         )
+
+    @property
+    def writing(self) -> Decoding:
+        """How the model writes."""
+        if self.decoding is not None:
+            return self.decoding
+        return Decoding.TYPED if self.model.startswith(LOCAL) else Decoding.FREE
 
     @property
     def levels(self) -> int:

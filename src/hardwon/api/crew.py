@@ -25,7 +25,7 @@ from hardwon.agents import (
     SearchRepairer,
     TypedProposer,
 )
-from hardwon.api.configuration import OFFLINE, SEARCH, Configuration, Decoding, Means
+from hardwon.api.configuration import LOCAL, OFFLINE, SEARCH, Configuration, Decoding, Means
 from hardwon.api.errors import UsageError
 from hardwon.api.places import journal_of
 from hardwon.journal import Journal
@@ -48,7 +48,6 @@ from hardwon.models import (
 from hardwon.records import Completion, Exchange, Parameters, Task, Usage
 
 REPLAY = "replay:"
-LOCAL = "local:"
 LOCAL_CONTEXT = 16384
 """Tokens of one conversation with a local model, prompt and answer together."""
 
@@ -235,7 +234,7 @@ def _composer(configuration: Configuration) -> Composer:
         context = max(1, LOCAL_CONTEXT - configuration.max_output_tokens)
     return Composer(
         script=configuration.mode.shows_scripts,
-        bare=configuration.decoding is Decoding.GRAMMAR,
+        bare=configuration.writing is Decoding.GRAMMAR,
         context=context,
     )
 
@@ -262,7 +261,7 @@ def _proposer(
     composer: Composer,
     ledger: Ledger,
 ) -> Proposer:
-    limit, decoding = configuration.max_output_tokens, configuration.decoding
+    limit, decoding = configuration.max_output_tokens, configuration.writing
     if decoding is Decoding.FREE:
         return ModelProposer(model, mode=configuration.mode, max_tokens=limit, composer=composer)
     if not isinstance(model, LocalModel):

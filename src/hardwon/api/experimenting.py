@@ -1,7 +1,6 @@
 """Runs the paper's modes for a model, and writes its tables and figures from any runs."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,42 +8,23 @@ from hardwon import bench
 from hardwon.agents import Mode
 from hardwon.api.configuration import Configuration, Means
 from hardwon.api.errors import UsageError
-from hardwon.api.evaluating import load_run, load_runs, write_results
-from hardwon.api.improving import improve
+from hardwon.api.evaluating import load_runs, write_results
+from hardwon.api.series import Announce, Findings, Trial, folder_of, play
 from hardwon.evaluation import (
     AGENT,
     MODES,
     SELF_IMPROVE,
     SINGLE,
-    Figure,
     Kind,
     Run,
-    Table,
     experiment_figures,
     experiment_tables,
     paper,
     sort_runs,
     unit_of,
 )
-from hardwon.learning import Progress, Unit
+from hardwon.learning import Unit
 from hardwon.records import Task
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One of the runs of an experiment."""
-
-    name: str
-    folder: Path
-    configuration: Configuration
-
-
-@dataclass(frozen=True, slots=True)
-class ExperimentResult:
-    """What an experiment found; the same lies in its folder."""
-
-    tables: tuple[Table, ...]
-    figures: tuple[Figure, ...]
 
 
 def experiment(
@@ -57,8 +37,8 @@ def experiment(
     seeds: int = 1,
     workers: int = 1,
     means: Means | None = None,
-    progress: Callable[[Part], Progress | None] | None = None,
-) -> ExperimentResult:
+    progress: Announce | None = None,
+) -> Findings:
     """Run a model in several modes and write the paper's tables and figures.
 
     Each run lies in a directory of its own below `out/runs` and is gone on with where an earlier
@@ -87,31 +67,20 @@ def experiment(
         raise UsageError("an experiment needs at least one seed")
     runs: list[Run] = []
 
-    def play(part: Part) -> Run:
-        result = improve(
-            tasks,
-            part.folder,
-            part.configuration,
-            workers=workers,
-            resume=True,
-            progress=progress(part) if progress else None,
-            means=means,
-        )
-        if result.stopped:
-            raise UsageError(f"{part.folder}: {result.stopped}; runs cut short say nothing")
-        runs.append(load_run(part.folder))
+    def keep(trial: Trial) -> Run:
+        runs.append(play(trial, tasks, workers=workers, means=means, announce=progress))
         return runs[-1]
 
     for seed in range(common.seed, common.seed + seeds):
-        for part in _parts(common, wanted, granularities, seed, out=out):
-            run = play(part)
-            if part.name == SELF_IMPROVE:
+        for trial in _trials(common, wanted, granularities, seed, out=out):
+            run = keep(trial)
+            if trial.name == SELF_IMPROVE:
                 for other in _equal_cost(common, wanted, seed, run, out=out):
-                    play(other)
+                    keep(other)
     return _finish(runs, out)
 
 
-def experimented(sources: Sequence[Path | str], out: Path) -> ExperimentResult:
+def experimented(sources: Sequence[Path | str], out: Path) -> Findings:
     """Write the tables and figures of runs that there are already; nothing is run.
 
     Args:
@@ -129,7 +98,7 @@ def experimented(sources: Sequence[Path | str], out: Path) -> ExperimentResult:
     return _finish(begun, out)
 
 
-def _finish(runs: Sequence[Run], out: Path) -> ExperimentResult:
+def _finish(runs: Sequence[Run], out: Path) -> Findings:
     kinds = {
         entry.name: Kind(shape=entry.shape, reuse=entry.reuse > 0) for entry in bench.catalog()
     }
@@ -137,7 +106,7 @@ def _finish(runs: Sequence[Run], out: Path) -> ExperimentResult:
     tables = experiment_tables(given, paper())
     figures = experiment_figures(given, paper())
     write_results(out, tables, figures, "The paper's evaluation")
-    return ExperimentResult(tables, figures)
+    return Findings(tables, figures)
 
 
 def _known(modes: Sequence[str]) -> list[str]:
@@ -147,30 +116,30 @@ def _known(modes: Sequence[str]) -> list[str]:
     return [mode for mode in MODES if mode in modes]
 
 
-def _parts(
+def _trials(
     common: Configuration,
     modes: Sequence[str],
     granularities: Sequence[int],
     seed: int,
     *,
     out: Path,
-) -> Iterator[Part]:
+) -> Iterator[Trial]:
     for mode in modes:
         if mode == SELF_IMPROVE:
-            yield _part(mode, common, out, {"seed": seed, "mode": Mode.AGENT})
+            yield _trial(mode, common, out, {"seed": seed, "mode": Mode.AGENT})
         else:
             # A budget that any sample exceeds ends the run after its first iteration.
             changes = {"seed": seed, "mode": Mode(mode), "policy": "none", "budget": 1}
-            yield _part(mode, common, out, changes)
+            yield _trial(mode, common, out, changes)
     for m in granularities if SELF_IMPROVE in modes else ():
         if m != common.granularity:
             changes = {"seed": seed, "mode": Mode.AGENT, "granularity": m}
-            yield _part(f"{SELF_IMPROVE}-m{m}", common, out, changes)
+            yield _trial(f"{SELF_IMPROVE}-m{m}", common, out, changes)
 
 
 def _equal_cost(
     common: Configuration, modes: Sequence[str], seed: int, learned: Run, *, out: Path
-) -> Iterator[Part]:
+) -> Iterator[Trial]:
     """Yield the run that may spend what self-improvement spent."""
     unit = unit_of([learned])
     for mode in (SINGLE, AGENT):
@@ -182,11 +151,11 @@ def _equal_cost(
                 "budget": max(2, learned.spent(unit)),
                 "budget_unit": unit,
             }
-            yield _part(f"{mode}-equal-cost", common, out, changes)
+            yield _trial(f"{mode}-equal-cost", common, out, changes)
             return
 
 
-def _part(name: str, common: Configuration, out: Path, changes: dict[str, Any]) -> Part:
+def _trial(name: str, common: Configuration, out: Path, changes: dict[str, Any]) -> Trial:
     settings = common.model_dump() | {"budget": None, "budget_unit": Unit.SAMPLES} | changes
-    folder = out / "runs" / f"{name}-{changes['seed']}"
-    return Part(name, folder, Configuration.model_validate(settings))
+    configuration = Configuration.model_validate(settings)
+    return Trial(name, folder_of(out, name, configuration.seed), configuration)

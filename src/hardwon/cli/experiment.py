@@ -7,54 +7,36 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from hardwon import api
 from hardwon.agents import GuardianKind
-from hardwon.api.configuration import Configuration, Means
-from hardwon.api.errors import UsageError
-from hardwon.api.experimenting import Part, experiment, experimented
-from hardwon.api.finetuning import finetuning_set
-from hardwon.api.selecting import select_tasks
-from hardwon.cli.compare import print_table, wide_console
-from hardwon.cli.inputs import EXIT_INTERRUPTED, FAILURES, fail, numbers
+from hardwon.cli import options
+from hardwon.cli.inputs import fail, numbers
+from hardwon.cli.tables import print_tables
 from hardwon.evaluation import MODES, Content
 from hardwon.journal import JournalError
 
 
 def experiment_command(
-    model: Annotated[str, typer.Option(help="Who proposes programs.")] = "offline",
+    model: options.ModelName = api.OFFLINE,
     *,
     modes: Annotated[
         str, typer.Option(help="The modes to run.", metavar="MODE,MODE,...")
     ] = ",".join(MODES),
-    task: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--task",
-            "--tasks",
-            help="A benchmark task, a group, a structural IR file or a folder of them. May be"
-            " given several times; without it, the whole benchmark.",
-            metavar="NAME|GROUP|FILE|DIR",
-        ),
-    ] = None,
+    task: options.Tasks = None,
     granularities: Annotated[
         str, typer.Option(help="Further m for self-improvement.", metavar="M,M,...")
     ] = "",
     seeds: Annotated[int, typer.Option(help="Runs of each mode.")] = 1,
-    seed: Annotated[int, typer.Option(help="The seed of the first run.")] = 0,
-    samples: Annotated[int, typer.Option(help="Samples per task, temperature, iteration.")] = 64,
-    temperatures: Annotated[
-        str, typer.Option(help="Each task is sampled at each of these.", metavar="T,T,...")
-    ] = "0.4,0.7,1.0",
+    seed: options.FirstSeed = 0,
+    samples: options.Samples = 64,
+    temperatures: options.Temperatures = "0.4,0.7,1.0",
     guardian: Annotated[
         GuardianKind, typer.Option(help="Who enforces the language's law, in mode agent.")
     ] = GuardianKind.PASS,
-    base_url: Annotated[
-        str | None, typer.Option(help="Of an OpenAI-compatible server.", metavar="URL")
-    ] = None,
-    max_usd: Annotated[float | None, typer.Option(help="The most that each run costs.")] = None,
-    max_tokens: Annotated[int | None, typer.Option(help="The most tokens of each run.")] = None,
-    workers: Annotated[
-        int, typer.Option(help="Worker processes. 0: as many as there are processors.")
-    ] = 0,
+    base_url: options.BaseUrl = None,
+    max_usd: options.MaxUsd = None,
+    max_tokens: options.MaxTokens = None,
+    workers: options.Workers = 0,
     out_dir: Annotated[
         Path, typer.Option("--out", help="Gets the tables, the figures and the runs.")
     ] = Path("hardwon-experiment"),
@@ -74,19 +56,14 @@ def experiment_command(
     when the command is repeated.
     """
     err = Console(stderr=True)
-    processes = workers or os.cpu_count() or 1
-
-    def announce(part: Part) -> None:
-        err.print(f"{part.name}, seed {part.configuration.seed}", highlight=False)
-
-    try:
+    with options.explained(err):
         if sources:
-            result = experimented(sources, out_dir)
+            result = api.experimented(sources, out_dir)
         else:
-            result = experiment(
-                select_tasks(task or ()),
+            result = api.experiment(
+                api.select_tasks(task or ()),
                 out_dir,
-                Configuration(
+                api.Configuration(
                     model=model,
                     guardian=guardian,
                     samples=samples,
@@ -97,19 +74,12 @@ def experiment_command(
                 modes=[mode.strip() for mode in modes.split(",") if mode.strip()],
                 granularities=[round(m) for m in numbers(granularities)] if granularities else (),
                 seeds=seeds,
-                workers=processes,
-                means=Means(base_url=base_url, max_usd=max_usd, max_tokens=max_tokens),
-                progress=announce,
+                workers=workers or os.cpu_count() or 1,
+                means=api.Means(base_url=base_url, max_usd=max_usd, max_tokens=max_tokens),
+                progress=options.announcer(err),
             )
-    except FAILURES as error:
-        fail(error)
-    except KeyboardInterrupt:
-        err.print("\ninterrupted. What was sampled is kept; repeat the command to go on")
-        raise typer.Exit(EXIT_INTERRUPTED) from None
-    screen = wide_console()
-    for table in result.tables:
-        print_table(screen, table)
-    screen.print(
+    console = print_tables(result.tables)
+    console.print(
         f"Written to {out_dir}: README.md with {len(result.tables)} tables and"
         f" {len(result.figures)} figures, and CSV, JSON and SVG of each.",
         highlight=False,
@@ -118,7 +88,10 @@ def experiment_command(
 
 def finetuning_command(
     sources: Annotated[
-        list[str], typer.Argument(help="Run directories, folders of them, or journals.")
+        list[str],
+        typer.Argument(
+            help="Run directories, folders of them, or journals.", metavar="DIR|FILE|URL..."
+        ),
     ],
     *,
     out_file: Annotated[
@@ -144,7 +117,7 @@ def finetuning_command(
 ) -> None:
     """Write a fine-tuning set from the correct samples of runs, as chats in JSON lines."""
     try:
-        number = finetuning_set(
+        number = api.finetuning_set(
             sources,
             out_file,
             content=content,
@@ -152,6 +125,6 @@ def finetuning_command(
             iterations=iterations or None,
             demonstrations=demonstrations,
         )
-    except (UsageError, JournalError) as error:
+    except (api.UsageError, JournalError) as error:
         fail(error)
     Console().print(f"{number} chats written to {out_file}", highlight=False)

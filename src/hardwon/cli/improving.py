@@ -90,13 +90,13 @@ def improve(
         ),
     ] = RepairerKind.MODEL,
     decoding: Annotated[
-        api.Decoding,
+        api.Decoding | None,
         typer.Option(
             help="How a local model writes: freely, by the language's syntax, or by choosing among"
-            " legal statements.",
+            " legal statements; without it, typed for a local file and free otherwise.",
             rich_help_panel=_MODELS,
         ),
-    ] = api.Decoding.FREE,
+    ] = None,
     max_output_tokens: Annotated[
         int, typer.Option(help="Of one answer, without thinking.", rich_help_panel=_MODELS)
     ] = 1024,
