@@ -1,7 +1,7 @@
 """How many evaluations the systematic search takes, how fast it is, and what memory it needs.
 
-    python benchmarks/search.py [--budget 700000] [--tasks norm attn/deferred] [--warm]
-                                [--json FILE] [--known FILE]
+    python benchmarks/search.py [--budget 700000] [--set extra] [--tasks norm attn/deferred]
+                                [--warm] [--json FILE] [--known FILE]
 
 Each task is searched in this very process, on one core, from nothing or, with --warm, with the
 programs that were found for all other tasks before it in the table as demonstrations (those that
@@ -34,13 +34,14 @@ async def main() -> None:
     """Search task after task and print a row for each."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--budget", type=int, default=700_000)
+    parser.add_argument("--set", choices=bench.SETS, default=bench.SETS[0])
     parser.add_argument("--tasks", nargs="*", default=[])
     parser.add_argument("--warm", action="store_true")
     parser.add_argument("--json")
     parser.add_argument("--known")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    names = [entry.name for entry in bench.catalog()]
+    names = [entry.name for entry in bench.catalog(options.set)]
     chosen = [n for n in names if not options.tasks or {n, n.split("/")[0]} & {*options.tasks}]
     rows: list[dict[str, Any]] = []
     memory = _known(options.known) if options.known else {}

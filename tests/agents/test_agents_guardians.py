@@ -7,7 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scripted_model import USAGE, always, fenced, request_for
 
-from hardwon.agents import Change, Guardian, ModelGuardian, NoGuardian, PassGuardian, Request
+from hardwon.agents import (
+    Change,
+    Guardian,
+    ModelGuardian,
+    NoGuardian,
+    PassGuardian,
+    Request,
+    UnansweredError,
+)
 from hardwon.models.protocol import CapReachedError
 from hardwon.records import Answer, Completion, Finish, Usage
 from support import DOUBLE, DOUBLED, GREEDY, RESIDUAL, SUBTRACTED, read, toy_task
@@ -96,17 +104,23 @@ def test_a_model_may_rewrite_a_program() -> None:
         fenced("return unknown"),
         "",
         Completion(text=fenced(SUBTRACTED), finish=Finish.LENGTH),
-        Completion(text="HTTP 500", finish=Finish.FAILED),
         Completion(text="", finish=Finish.EMPTY),
         Completion(text="No.", finish=Finish.REFUSAL),
-        RuntimeError("odd"),
     ],
     ids=str,
 )
-def test_a_program_stays_unless_another_one_can_be_read(said: str | Completion | Exception) -> None:
+def test_a_program_stays_unless_another_one_can_be_read(said: str | Completion) -> None:
     change = guarded(ModelGuardian(always(said)), request_for(RESIDUAL), GREEDY)
     assert change.impl == GREEDY
     assert len(change.exchanges) == 1
+
+
+@pytest.mark.parametrize(
+    "said", [Completion(text="HTTP 500", finish=Finish.FAILED), RuntimeError("HTTP 500")], ids=str
+)
+def test_a_guardian_that_cannot_be_asked_says_so(said: Completion | Exception) -> None:
+    with pytest.raises(UnansweredError, match=r"the guardian's request: .*HTTP 500"):
+        guarded(ModelGuardian(always(said)), request_for(RESIDUAL), GREEDY)
 
 
 def test_what_was_said_in_vain_is_paid_for() -> None:

@@ -78,6 +78,34 @@ def test_the_manual_is_told_in_full(script: bool) -> None:
     assert system.count("\nAnswer:\n") == len(manual.cards) + len(manual.patterns)
 
 
+def test_a_brief_prompt_has_a_sentence_per_primitive_and_no_example() -> None:
+    pack = get_language("step")
+    assert isinstance(pack, Explains)
+    manual = pack.manual()
+    brief, whole = (
+        texts(Composer(brief=chosen).proposal(TASK, (HARD,))) for chosen in (True, False)
+    )
+    assert brief[1:] == whole[1:]
+    assert manual.introduction.strip() in brief[0]
+    assert manual.law.strip() not in brief[0]
+    listed = [line for line in brief[0].splitlines() if line.startswith("- `")]
+    for card in manual.cards:
+        (line,) = [line for line in listed if f"step.{card.title}(" in line]
+        assert line.endswith(".")
+        assert line.removeprefix("- ") in " ".join(card.text.split())
+    assert "\nAnswer:\n" not in brief[0]
+    assert len(brief[0]) < len(whole[0]) / 4
+
+
+def test_a_brief_prompt_that_is_too_long_loses_its_demonstrations() -> None:
+    whole = Composer(brief=True).proposal(TASK, (HARD,))
+    size = estimated_tokens(whole)
+    assert Composer(brief=True, context=size).proposal(TASK, (HARD,)) == whole
+    alone = Composer(brief=True, context=size - 1).proposal(TASK, (HARD,))
+    assert speakers(alone) == "su"
+    assert alone == Composer(brief=True).proposal(TASK, ())
+
+
 def test_the_answer_of_a_task_is_never_shown_with_it() -> None:
     solved = TASK.model_copy(update={"impl": "return E0  # the secret"})
     for script in (False, True):
@@ -186,6 +214,11 @@ def test_what_is_left_out_is_said_once(caplog: pytest.LogCaptureFixture) -> None
         tight.proposal(TASK, (HARD, EASY))
     (record,) = caplog.records
     assert "of 2 demonstrations, the 1 hardest are shown" in record.getMessage()
+
+
+def test_nobody_need_hear_of_what_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
+    Composer(context=1, silent=True).proposal(TASK, (HARD,))
+    assert caplog.text == ""
 
 
 def test_without_demonstrations_the_worked_examples_go() -> None:

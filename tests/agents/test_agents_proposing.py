@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from scripted_model import USAGE, ScriptedModel, always, by_index, fenced, request_for, shown
 
-from hardwon.agents import Composer, Mode, ModelProposer, Request
+from hardwon.agents import Composer, Mode, ModelProposer, Request, UnansweredError
 from hardwon.agents.gathering import as_they_come
 from hardwon.agents.prompts import manual_of
 from hardwon.languages.manual import Manual
@@ -84,8 +84,6 @@ def test_samples_come_as_they_arrive() -> None:
 @pytest.mark.parametrize(
     ("completion", "impl", "note"),
     [
-        (Completion(text="HTTP 500", finish=Finish.FAILED), None, "no answer came: HTTP 500"),
-        (Completion(text="return E0", finish=Finish.FAILED), None, "no answer came: return E0"),
         (Completion(text="", finish=Finish.EMPTY), None, "the model answered without any text"),
         (Completion(text="I cannot.", finish=Finish.REFUSAL), None, "the model declined to answer"),
         (
@@ -121,13 +119,31 @@ def test_whatever_comes_back_is_an_answer(
     assert answers[1].impl == DOUBLED
 
 
+FAILED = Completion(text="HTTP 500", finish=Finish.FAILED, usage=Usage(requests=6))
+
+
+def test_a_request_without_an_answer_is_no_sample_and_ends_no_other() -> None:
+    model = by_index({0: fenced(DOUBLED), 1: FAILED, 2: fenced(DOUBLED), 3: FAILED})
+    came, error = until_it_stops(ModelProposer(model), request_for(DOUBLE, 4))
+    assert came == [0, 2]
+    assert isinstance(error, UnansweredError)
+    assert str(error) == "no answer came to the proposer's request: HTTP 500"
+
+
 def test_a_provider_that_raises_costs_one_sample(caplog: pytest.LogCaptureFixture) -> None:
     model = by_index({0: RuntimeError("odd reply"), 1: fenced(DOUBLED)})
-    answers = proposed(ModelProposer(model), request_for(DOUBLE, 2))
-    assert answers[0].impl is None
-    assert answers[0].note == "no answer came: RuntimeError: odd reply"
-    assert answers[1].impl == DOUBLED
+    came, error = until_it_stops(ModelProposer(model), request_for(DOUBLE, 2))
+    assert came == [1]
+    assert isinstance(error, UnansweredError)
+    assert "RuntimeError: odd reply" in str(error)
     assert "a request of the proposer failed" in caplog.text
+
+
+def test_every_request_is_heard_of_when_it_is_answered() -> None:
+    heard: list[Usage] = []
+    model = by_index({0: fenced(DOUBLED), 1: FAILED})
+    until_it_stops(ModelProposer(model), replace(request_for(DOUBLE, 2), asked=heard.append))
+    assert sorted(usage.requests for usage in heard) == [USAGE.requests, 6]
 
 
 @pytest.mark.parametrize("error", [CapReachedError("0.50 USD are spent"), ModelError("no key")])

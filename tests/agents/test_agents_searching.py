@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 import pytest
 
+from hardwon.agents.deepening import DeepeningProposer
+from hardwon.agents.offline import OfflineProposer
 from hardwon.agents.protocols import Change, Request
 from hardwon.agents.searching import SearchPool, SearchProposer, SearchRepairer, search_limits
 from hardwon.judge import Limits
@@ -56,10 +58,34 @@ def test_answers_depend_on_neither_history_nor_seed_nor_workers() -> None:
     assert alone == after[1:]
 
 
+def test_a_search_that_had_to_make_room_starts_over_to_the_same_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = (request(HOPELESS), request(RESIDUAL), request(HOPELESS, effort=1))
+    kept = propose(*asked)
+    monkeypatch.setattr("hardwon.agents.searching._IDLE_BYTES", 0)
+    assert propose(*asked) == kept
+
+
 def test_a_harder_try_offers_another_program() -> None:
     first, second = propose(request(RESIDUAL), request(RESIDUAL, effort=1))
     assert first[0].impl
     assert second[0].impl != first[0].impl
+
+
+def test_what_nobody_asked_for_at_lower_efforts_is_offered() -> None:
+    """Where sampling comes first, the first search is a harder try already."""
+
+    async def run() -> list[Answer]:
+        proposer = DeepeningProposer(OfflineProposer(1), SearchProposer(1, evaluations=500))
+        try:
+            return [answer async for answer in proposer.propose(request(RESIDUAL, effort=1))]
+        finally:
+            await proposer.close()
+
+    (alone,) = propose(request(RESIDUAL))
+    (answer,) = asyncio.run(run())
+    assert answer.impl == alone[0].impl
 
 
 def test_an_answer_without_a_program_says_why() -> None:

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import importlib.util
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import pytest
 
 from hardwon.agents import ProposerError, Request, typed
 from hardwon.agents.typed import Frame, TypedProposer
+from hardwon.agents.typed_server import Chooser
 from hardwon.languages import get_language
 from hardwon.languages.legal import Statement
 from hardwon.models import CapReachedError, Caps, Ledger, LocalServer, ModelError
@@ -196,6 +197,51 @@ def test_the_cost_is_what_was_asked_and_nothing_is_asked_twice() -> None:
     prompt = len("Write it.") + len(END_OF_PROMPT)
     assert total.input_tokens == sum(prompt + len(text) for text, _ in server.asked)
     assert total.cached_tokens == total.input_tokens - total.requests
+
+
+def test_no_question_is_asked_again_for_another_temperature() -> None:
+    server, ledger, task = FakeServer(), Ledger(), read(RESIDUAL)
+    made = proposer(server, ledger=ledger)
+
+    async def run() -> list[Answer]:
+        return [
+            answer
+            for temperature in (1.0, 1.0, 0.4)
+            async for answer in made.propose(request(task, range(8), temperature))
+        ]
+
+    answers = asyncio.run(run())
+    assert len(set(server.asked)) == len(server.asked) == ledger.spent.requests
+    assert sum((answer.usage for answer in answers[8:16]), Usage()) == Usage()
+    assert answers[8:16] == [answer.model_copy(update={"usage": Usage()}) for answer in answers[:8]]
+
+
+def test_questions_are_told_apart_by_what_stands_before_them_and_by_their_options() -> None:
+    server = FakeServer()
+
+    async def run() -> list[tuple[float, ...]]:
+        chooser = Chooser(server)
+        return [
+            (await chooser.shares(before, options)).shares
+            for before, options in [
+                ((65,), (66, 67)),
+                ((65,), (67, 66)),
+                ((65, 66), (67, 68)),
+                ((65,), (66, 67, 68)),
+            ]
+        ]
+
+    shares = asyncio.run(run())
+    assert shares[1] == shares[0][::-1]
+    assert len(server.asked) == 3
+
+
+def test_every_question_is_heard_of_when_it_is_answered() -> None:
+    heard: list[Usage] = []
+    asked = replace(request(read(RESIDUAL), range(4)), asked=heard.append)
+    answers = propose(asked, proposer(FakeServer()))
+    assert sum(heard, Usage()) == sum((answer.usage for answer in answers), Usage())
+    assert {usage.requests for usage in heard} == {1}
 
 
 def test_only_where_statements_part_the_model_is_asked() -> None:

@@ -17,6 +17,7 @@ from hardwon.agents import (
     PassGuardian,
     Repairer,
     Request,
+    UnansweredError,
 )
 from hardwon.judge import Judge
 from hardwon.languages.protocol import TaskError
@@ -263,8 +264,8 @@ def test_an_answer_without_a_program_can_be_repaired() -> None:
 
 
 def test_where_nothing_was_written_there_is_nothing_to_repair() -> None:
-    failed = Completion(text="HTTP 500", finish=Finish.FAILED, usage=Usage(requests=1))
-    model = in_roles(proposer=failed, repairer=fenced(RIGHT))
+    empty = Completion(text="", finish=Finish.EMPTY, usage=Usage(requests=1))
+    model = in_roles(proposer=empty, repairer=fenced(RIGHT))
     done = Sampled(model, None, ModelRepairer(model, 3))
     assert done.correct == {0: False}
     assert [asked.role for asked in model.asked] == ["proposer"]
@@ -324,6 +325,24 @@ def test_a_broken_task_ends_its_samples_at_once() -> None:
 
     with pytest.raises(TaskError, match="tiny/residual: its code failed"):
         Sampled(always(fenced(RIGHT)), PassGuardian(), samples=3, judge=Broken())
+
+
+@pytest.mark.parametrize("role", ["proposer", "guardian", "repairer"])
+def test_a_sample_that_an_agent_got_no_answer_for_is_left_out(role: str) -> None:
+    failed = Completion(text="HTTP 500", finish=Finish.FAILED)
+
+    def says(text: str, own: str) -> Callable[[Asked], Said]:
+        return lambda asked: failed if own == role and asked.index == 1 else text
+
+    model = in_roles(
+        proposer=says(fenced(WRONG), "proposer"),
+        guardian=says("unchanged", "guardian"),
+        repairer=says(fenced(RIGHT), "repairer"),
+    )
+    done = Sampled(model, ModelGuardian(model), ModelRepairer(model, 1), samples=3)
+    assert done.correct == {0: True, 2: True}
+    assert isinstance(done.error, UnansweredError)
+    assert f"no answer came to the {role}'s request" in str(done.error)
 
 
 # With the real judge

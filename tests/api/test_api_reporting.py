@@ -8,6 +8,7 @@ import pytest
 from hardwon.api import reporting
 from hardwon.api.errors import UsageError
 from hardwon.api.reporting import estimate_pass_at_k, explained, read_run, write_report
+from hardwon.api.summary import library_of, summarise
 from hardwon.journal import JSON, Journal, SampleRecord
 from hardwon.languages import Annotation
 from hardwon.learning import UNTEMPERED
@@ -92,7 +93,7 @@ class Book:
         if complete:
             self.journal.finish_iteration(self.run, at)
         for task in tasks:
-            if task.digest in won:
+            if complete and task.digest in won:
                 impl, correct = won[task.digest]
                 self.memory.append(experience(task, impl, at, correct))
                 self.journal.record_experience(self.run, self.memory[-1])
@@ -158,6 +159,22 @@ def test_an_interrupted_run_is_read_as_far_as_it_came(book: Book) -> None:
     assert report.iterations[-1].finished_at is None
     assert report.iterations[-1].seconds is None
     assert report.iterations[-1].cost.samples == 8
+
+
+def test_what_an_iteration_that_was_cut_short_has_solved_counts_everywhere(book: Book) -> None:
+    book.play([EASY, HARD, HOPELESS], {EASY: (DOUBLED, 3)})
+    book.play([HARD, HOPELESS], {HARD: (SUMMED, 1)}, complete=False)
+    report = read_run(book.folder)
+    _, hard, _ = report.tasks
+    assert hard.solution is not None
+    assert hard.solution.impl == SUMMED
+    assert report.iterations[-1].solved == ("tiny/rows",)
+    summary = summarise(book.journal, book.run)
+    assert (report.solved, summary.solved) == (2, 2)
+    assert summary.iterations[-1].solved == report.iterations[-1].solved
+    assert {item.task.test_name for item in library_of(book.journal, book.run)} == {
+        name for name, task in summary.tasks.items() if task.solved
+    }
 
 
 def test_a_run_that_has_not_sampled_yet_is_a_run(book: Book) -> None:

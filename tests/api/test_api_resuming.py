@@ -27,6 +27,7 @@ from hardwon.api import (
     improve,
     improve_async,
 )
+from hardwon.api.places import sole_use
 from hardwon.ir import dump_task
 from hardwon.journal import Journal, JournalError
 from hardwon.records import Answer, Task
@@ -57,6 +58,8 @@ class Listener:
         self.iterations.append(index)
 
     def solved(self, *_: object) -> None: ...
+
+    def asked(self, *_: object) -> None: ...
 
     def sampled(self, *_: object, replayed: bool) -> None:
         self.fresh += not replayed
@@ -372,10 +375,21 @@ def test_a_run_needs_a_task(tmp_path: Path) -> None:
 
 def test_a_file_is_no_run_directory(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("something else")
-    with pytest.raises(UsageError, match="cannot be used as a run directory"):
+    with pytest.raises(UsageError, match=r"cannot be used as a run directory \(it is a file\)"):
         improve(TASKS, tmp_path / "file", CONFIGURATION)
     with pytest.raises(UsageError, match="cannot be used as a run directory"):
         improve(TASKS, tmp_path / "file" / "run", CONFIGURATION)
+
+
+def test_two_processes_do_not_work_on_one_run(tmp_path: Path) -> None:
+    with (
+        sole_use(tmp_path),
+        pytest.raises(UsageError, match="another process is at work on this run"),
+    ):
+        improve(TASKS, tmp_path, CONFIGURATION, resume=True)
+    assert list(tmp_path.iterdir()) == []
+    with sole_use(tmp_path):
+        pass
 
 
 def test_a_journal_that_is_none_is_an_error(tmp_path: Path) -> None:

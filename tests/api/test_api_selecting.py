@@ -98,3 +98,13 @@ def test_the_package_offers_its_api() -> None:
     assert hardwon.find_task("attn/fused") == bench.load("attn/fused")
     with pytest.raises(AttributeError, match="no attribute 'no_such_name'"):
         hardwon.no_such_name  # noqa: B018
+
+
+def test_of_a_file_with_many_problems_the_first_are_listed(tmp_path: Path) -> None:
+    file = tmp_path / "task.yaml"
+    file.write_text(DOUBLE + "".join(f"wrong{number}: 1\n" for number in range(50)))
+    with pytest.raises(UsageError) as caught:
+        find_task(str(file))
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 21
+    assert lines[-1] == f"{file}: 30 more problems"

@@ -215,11 +215,15 @@ def unusable(*arguments: str, answer: str | bytes | None = None) -> str:
     [
         (
             ["attn/fussed"],
-            "attn/fussed: expected a benchmark task or group, a structural IR file or a folder of"
-            " them; did you mean attn/fused",
+            "attn/fussed: expected a built-in task, group or set, a structural IR file or a folder"
+            " of them; did you mean attn/fused",
         ),
         (["nowhere.yaml"], "nowhere.yaml: no such file"),
-        (["attn"], "attn: expected one task, got a group"),
+        (
+            ["attn"],
+            "attn: expected one task, got a group: attn/fused, attn/split, attn/deferred",
+        ),
+        ([""], "'': expected a built-in task, group or set"),
         (["."], ".: expected one task, got a folder"),
         (
             ["three.yaml"],
@@ -323,4 +327,4 @@ def test_markup_in_names_is_no_markup(tmp_path: Path) -> None:
     (tmp_path / "task.yaml").write_text(edited(TOY, ("toy/three", "'[red]odd[/red] [/]'")))
     result = check("task.yaml", "--impl", "-", answer=RIGHT)
     assert (result.exit_code, result.stdout) == (0, "correct  [red]odd[/red] [/]\n")
-    assert unusable("[/]").startswith("[/]: expected a benchmark task")
+    assert unusable("[/]").startswith("[/]: expected a built-in task")

@@ -182,7 +182,7 @@ def test_every_task_that_cannot_be_used_is_said(tmp_path: Path) -> None:
         in lines
     )
     assert "empty: expected structural IR files (*.yaml) in this folder, got none" in lines
-    assert lines[3].startswith("rope/neo: expected a benchmark task or group")
+    assert lines[3].startswith("rope/neo: expected a built-in task, group or set")
     assert "did you mean rope/neox" in lines[3]
     assert "did you mean rope" in lines[4]
 

@@ -62,10 +62,13 @@ def test_what_cannot_be_opened_is_unusable(command: str, tmp_path: Path) -> None
 
 
 def test_runs_are_listed(finished: Path) -> None:
-    result = CliRunner().invoke(journal, ["show", str(finished)], env={"COLUMNS": "160"})
+    result = CliRunner().invoke(journal, ["show", str(finished)], env={"COLUMNS": "40"})
     assert result.exit_code == 0
-    assert "1/1" in result.output
-    assert "all tasks are solved" in result.output
+    lines = result.output.splitlines()
+    assert len(lines) == 3
+    assert lines[0].startswith("run 1  20")
+    assert lines[1].startswith("  1 of 1 task solved in 1 iteration; ")
+    assert lines[2] == "  0 tokens, $0.00; all tasks are solved"
     (row,) = json.loads(CliRunner().invoke(journal, ["show", str(finished), "--json"]).stdout)
     assert (row["run"]["id"], row["totals"]["solved"], row["totals"]["tasks"]) == (1, 1, 1)
 

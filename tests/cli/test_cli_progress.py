@@ -10,7 +10,8 @@ from rich.console import Console
 
 from hardwon.api.summary import Summary
 from hardwon.cli.events import JsonEvents
-from hardwon.cli.progress import Display, LiveProgress, PlainProgress, QuietProgress, Tally
+from hardwon.cli.progress import Display, LiveProgress, PlainProgress, QuietProgress
+from hardwon.cli.tally import Tally
 from hardwon.journal import SampleRecord
 from hardwon.records import Answer, Experience, Task, Usage
 from support import experience, toy_task, verdict
@@ -71,7 +72,7 @@ def test_plain_lines_name_iterations_and_solved_tasks() -> None:
         "iteration 0: 3 tasks to solve, 0 demonstrations  (0 solved, 0 samples/s, 0:00)",
         "  solved norm/rms    2 of 4 samples",
         "iteration 1: 2 tasks to solve, 1 demonstration"
-        "  (1 solved, 1 samples/s, 3,600 tokens, $1.50, 0:03)",
+        "  (1 solved, 1 samples/s, 3 requests, 3,600 tokens, $1.50, 0:03)",
     ]
 
 
@@ -106,7 +107,7 @@ def test_the_live_view_shows_groups_iteration_demonstrations_speed_and_cost() ->
     assert "iteration 1" in view
     assert "1/4 samples" in view
     assert "shown: norm/rms" in view
-    assert "1/3 tasks solved, 1 samples/s, 4,800 tokens, $2.00, 0:04" in view
+    assert "1/3 tasks solved, 45.0 samples/min, 4 requests, 4,800 tokens, $2.00, 0:04" in view
 
 
 def test_the_live_view_fits_into_a_narrow_terminal() -> None:
@@ -179,6 +180,65 @@ def test_tasks_that_join_later_are_counted_once() -> None:
     tally.began(0, TASKS[:1], (), effort=0)
     tally.began(1, TASKS, (), effort=0)
     assert (tally.total, tally.groups) == (3, {"norm": 2, "rope": 1})
+
+
+# Signs of life
+
+
+QUESTION = Usage(requests=1, input_tokens=100, output_tokens=1)
+
+
+def test_a_log_without_lines_gets_one_when_something_happens() -> None:
+    stream, clock = io.StringIO(), Clock()
+    display = PlainProgress(Console(file=stream, width=100), 10, clock)
+    display.iteration_began(0, TASKS, (), effort=0)
+    for _ in range(70):
+        clock.now += 1
+        display.asked(TASKS[2], QUESTION)
+    display.sampled(TASKS[2], sample(usage=QUESTION), replayed=False)
+    clock.now += 30
+    display.sampled(TASKS[1], sample(), replayed=False)
+    assert stream.getvalue().splitlines()[1:] == [
+        "  at work on rope/neox  (0 samples in this iteration, 30 requests, 3,030 tokens, 0:30)",
+        "  at work on rope/neox  (0 samples in this iteration, 60 requests, 6,060 tokens, 1:00)",
+        "  at work on norm/layer  (2 samples in this iteration, 70 requests, 7,070 tokens, 1:40)",
+    ]
+
+
+def test_what_samples_on_their_way_have_cost_is_counted_once() -> None:
+    tally = Tally(Clock())
+    tally.began(0, TASKS, (), effort=0)
+    tally.count(sample(usage=TOKENS), replayed=True)
+    for _ in range(3):
+        tally.hear(TASKS[0], QUESTION)
+    assert tally.spent == TOKENS + QUESTION + QUESTION + QUESTION
+    tally.count(sample(usage=QUESTION + QUESTION), replayed=False)
+    assert tally.spent == TOKENS + QUESTION + QUESTION + QUESTION
+    tally.count(sample(usage=QUESTION), replayed=False)
+    assert tally.spent == tally.usage == TOKENS + QUESTION + QUESTION + QUESTION
+
+
+def test_the_live_view_names_the_task_that_a_model_is_asked_about() -> None:
+    display = LiveProgress(Console(file=io.StringIO(), width=60), 10, 2, Clock())
+    display.iteration_began(0, TASKS, ())
+    display.asked(TASKS[1], QUESTION)
+    with display.console.capture() as captured:
+        display.console.print(display.view())
+    assert "at work on norm/layer" in captured.get()
+    assert "1 request, 101 tokens" in captured.get()
+
+
+def test_requests_are_told_once_a_second_with_all_that_was_spent() -> None:
+    stream, clock = io.StringIO(), Clock()
+    with JsonEvents(stream, TASKS, {}, clock) as display:
+        display.iteration_began(3, TASKS, (), effort=0)
+        for _ in range(10):
+            display.asked(TASKS[0], QUESTION)
+            clock.now += 0.25
+    told = [json.loads(line) for line in stream.getvalue().splitlines()]
+    asked = [event for event in told if event["event"] == "asked"]
+    assert [event["usage"]["requests"] for event in asked] == [1, 5, 9]
+    assert {(event["iteration"], event["task"]) for event in asked} == {(3, "norm/rms")}
 
 
 # Events

@@ -34,6 +34,11 @@ def test_markdown_has_as_many_cells_in_every_row() -> None:
     assert "A note." in text
 
 
+def test_csv_holds_no_formula() -> None:
+    table = Table(name="t", title="T", columns=("task", "x"), rows=(("=1+1", -2),))
+    assert to_csv(table) == "task,x\n'=1+1,-2\n"
+
+
 def test_csv_keeps_every_digit_and_splits_estimates() -> None:
     rows = list(csv.reader(io.StringIO(to_csv(TABLE))))
     assert rows[0] == ["name", "value", "sure", "sure low", "sure high"]

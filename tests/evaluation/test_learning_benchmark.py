@@ -1,8 +1,10 @@
 """The arithmetic of benchmarks/learning.py."""
 
 import importlib.util
+import random
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -12,7 +14,7 @@ from hardwon import bench
 from hardwon.evaluation import Estimate, Run
 from hardwon.evaluation.runs import Iteration, Sampled
 from hardwon.learning import Unit
-from hardwon.records import Task, Usage
+from hardwon.records import Experience, Task, Usage
 
 FILE = Path(__file__).parents[2] / "benchmarks" / "learning.py"
 
@@ -82,28 +84,87 @@ def test_a_table_of_runs_tests_each_arm_against_the_one_before(
     assert given["difference of share"] == Estimate(1.0, 1.0, 1.0)
 
 
-def test_the_ablation_compares_rates_with_the_first_sampler(learning: ModuleType) -> None:
-    counts = {("plain", 0): {"a": 2, "b": 0}, ("other", 0): {"a": 4, "b": 2}}
-    table = learning.ablated(counts, ["a", "b"], 4)
-    plain, other = table.rows
-    assert plain[1].value == 0.25
-    assert plain[2].value == 0.5
-    assert plain[3:] == (None, None)
-    assert other[1].value == 0.75
-    assert other[2].value == 1.0
-    assert other[3] == Estimate(0.5, 0.5, 0.5)
+def test_steps_are_counted_up_to_the_iteration_that_solves_as_many(
+    learning: ModuleType, tasks: tuple[Task, ...]
+) -> None:
+    one, other = tasks[:2]
+    both = (one.digest, other.digest)
+    rows = [
+        (sample(one, correct=True, steps=3), sample(other, correct=False, steps=4)),
+        (replace(sample(other, correct=False, steps=10), iteration=1),),
+        (replace(sample(other, correct=True, steps=20), iteration=2),),
+    ]
+    iterations = tuple(Iteration(at, 0, 0, both[at > 0 :], row) for at, row in enumerate(rows))
+    run = Run("run", {}, (one, other), iterations, (), "")
+    assert [learning.steps_to(run, solved) for solved in (1, 2, 3)] == [7, 37, 37]
 
 
-def test_every_sampler_of_the_ablation_but_the_first_differs_from_it(learning: ModuleType) -> None:
-    from hardwon.languages.step.synthesis.policy import Policy
+def test_the_ablation_compares_rates_with_the_first_sampler(
+    learning: ModuleType, tasks: tuple[Task, ...]
+) -> None:
+    one, other = (task.test_name for task in tasks[:2])
+    counts = {("plain", 0): {one: 2, other: 0}, ("other", 0): {one: 4, other: 2}}
+    table = learning.ablated("name", "memory", counts, tasks[:2], 4)
+    first, second = table.rows
+    assert first[1].value == 0.25
+    assert first[2].value == 0.5
+    assert first[3:] == (None, None, None, None)
+    assert second[1].value == 0.75
+    assert second[2].value == 1.0
+    assert second[3] == Estimate(0.5, 0.5, 0.5)
+    assert second[5].value == 0.5
 
-    taught = Policy(pairs={("a", "b", 0): 1.0}, modes={("b", "Scan 1"): 1.0})
+
+def test_every_sampler_of_the_ablation_draws_by_other_preferences(
+    learning: ModuleType, tasks: tuple[Task, ...]
+) -> None:
+    task = next(task for task in tasks if len(task.fns) > 2)
+    sizes = {"M": 5, "N": 7, "K": 9, "D": 16, "E": 3}
+    known = [
+        experience(task, program, rate)
+        for task in tasks
+        for program, rate in drawn(learning, task, sizes)
+    ][:6]
+    everything = {shown.task.digest: sizes for shown in known} | {task.digest: sizes}
     samplers = [
-        (
-            variant.remembers,
-            variant.equally,
-            variant.change(taught if variant.remembers else Policy()),
-        )
+        (variant.sampler(task, known, everything).learned, variant.shuffled)
         for variant in learning.VARIANTS
     ]
     assert all(sampler not in samplers[:at] for at, sampler in enumerate(samplers))
+
+
+def drawn(learning: ModuleType, task: Task, sizes: dict[str, int]) -> Iterator[tuple[str, float]]:
+    sampler = learning.PLAIN.sampler(task, (), {task.digest: sizes})
+    for seed in range(2):
+        program, _ = sampler.draw(random.Random(seed), 1.0)
+        if program is not None:
+            yield program, 0.1 + 0.8 * seed
+
+
+def experience(task: Task, program: str, rate: float) -> Experience:
+    return Experience(
+        task=task,
+        impl=program,
+        normal_form="",
+        code_lines=1,
+        success_rate=rate,
+        correct=1,
+        samples=2,
+        iteration=0,
+    )
+
+
+def test_shuffling_moves_functions_but_keeps_those_of_one_type_in_order(
+    learning: ModuleType, tasks: tuple[Task, ...]
+) -> None:
+    def kinds(task: Task) -> dict[object, list[str]]:
+        found: dict[object, list[str]] = {}
+        for fn in task.fns:
+            kind = (fn.input_dtype, fn.output_dtype, fn.init is None)
+            found.setdefault(kind, []).append(fn.func_name)
+        return found
+
+    turned = [learning.shuffled(task) for task in tasks]
+    assert any(there.fns != task.fns for task, there in zip(tasks, turned, strict=True))
+    assert all(kinds(task) == kinds(there) for task, there in zip(tasks, turned, strict=True))
+    assert turned == [learning.shuffled(task) for task in tasks]

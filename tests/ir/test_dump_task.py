@@ -152,7 +152,8 @@ def test_a_text_that_is_not_unicode_is_refused() -> None:
 
 UNICODE = st.characters(codec="utf-8")
 LINES = st.text(UNICODE).map(lambda text: " ".join(text.splitlines()))
-TITLES = LINES.filter(str.strip)
+VISIBLE = st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Zl", "Zp"])
+TITLES = st.text(VISIBLE, max_size=200).filter(str.strip)
 IDENTIFIERS = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,5}", fullmatch=True).filter(
     lambda name: not keyword.iskeyword(name) and name not in ("step", "other language")
 )

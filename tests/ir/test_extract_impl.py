@@ -279,7 +279,7 @@ CORPUS = {
     "prose in a fence": ("```\nI cannot solve this.\n```", None),
     "empty block": ("```yaml\nimpl: |-\n```", None),
     "words that parse": ("Done", None),
-    "null character": ("return E0\0", None),
+    "null character": ("return E0\0", "return E0"),
     "lone surrogate": ("return E0\ud800", None),
 }
 

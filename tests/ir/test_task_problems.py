@@ -324,6 +324,17 @@ BROKEN = {
         'test_name: "demo\\nrows"',
         "1: test_name: expected a name on one line, got 'demo\\nrows'",
     ),
+    "name with a control character": (
+        "test_name: demo_weighted_rows",
+        'test_name: "demo\\erows"',
+        "1: test_name: expected a name on one line, got 'demo\\x1brows'",
+    ),
+    "name longer than files may have": (
+        "test_name: demo_weighted_rows",
+        "test_name: " + "x" * 201,
+        "1: test_name: expected a name on one line, at most 200 characters, got '" + "x" * 57
+        + "...'",
+    ),
     "input named twice": (
         "name: E1",
         "name: E0",
@@ -522,6 +533,8 @@ def test_an_unknown_language_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> No
         ("# nothing\n---\n", "demo.yaml: expected a task, got an empty file"),
         ("- a\n- b\n", "demo.yaml:1: expected a mapping with keys such as `inputs`, got a list"),
         ("\ntask", "demo.yaml:2: expected a mapping with keys such as `inputs`, got 'task'"),
+        ("passwd: files\nhosts: dns\n", "demo.yaml:1: expected a task with inputs, fns, outputs, "
+                                         "got a mapping with 'passwd'"),
         ("a: 'b", "demo.yaml:1: not valid YAML: found unexpected end of stream "
                   "while scanning a quoted scalar"),
         ("a: " + "[" * 40, "demo.yaml:1: a" + "[0]" * 31 + ": expected at most 32 levels of "
@@ -530,7 +543,8 @@ def test_an_unknown_language_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> No
         ("a: [" + "1," * 2**16 + "]", "demo.yaml:1: a[65533]: expected at most 65536 values "
                                       "(aliases written out), got more"),
     ],
-    ids=["empty", "comment", "list", "text", "open quote", "depth", "length", "values"],
+    ids=["empty", "comment", "list", "text", "other keys", "open quote", "depth", "length",
+         "values"],
 )  # fmt: skip
 def test_what_is_no_mapping_is_answered_with_one_problem(text: str, problem: str) -> None:
     assert problems_of(text) == [problem]

@@ -190,3 +190,18 @@ def test_the_digest_of_an_iteration_covers_what_led_to_its_samples(
     usual = (_sample(exchanges=(make_exchange().key,)), "return E0", 0)
     assert _seal(new_place(), *usual) == _seal(new_place(), *usual)
     assert _seal(new_place(), *usual) != _seal(new_place(), *change(*usual))
+
+
+def test_an_answer_takes_the_place_of_a_request_that_failed(journal: Journal) -> None:
+    run = journal.begin_run({}, [TASK])
+    responses = journal.responses(run)
+    answered = make_exchange()
+    failed = answered.model_copy(
+        update={"completion": Completion(text="HTTP 500", finish=Finish.FAILED)}
+    )
+    responses.keep(failed)
+    assert responses.find(answered.key) == failed.completion
+    responses.keep(answered)
+    responses.keep(failed)
+    assert responses.find(answered.key) == answered.completion
+    assert list(journal.exchanges(run)) == [answered]

@@ -15,7 +15,7 @@ from hardwon.languages.step.simulator import TaskSimulator
 from hardwon.languages.step.simulator.budget import TooLargeError, require_room
 from hardwon.languages.step.simulator.draws import draw
 from hardwon.languages.step.simulator.oracle import Expected, differences, expect
-from hardwon.languages.step.simulator.together import reads_input_streams, with_draws
+from hardwon.languages.step.simulator.together import reads_input_streams, stay_apart
 from hardwon.records import Diagnostic, Task, TensorSpec
 from support import DOUBLE, DOUBLED, ROWS, SUMMED, SyncJudge, edited, read
 
@@ -273,7 +273,7 @@ def test_draws_that_run_as_one_give_what_each_gives_alone(name: str) -> None:
     impl = language.enforce_law(task, reference(name), simulator.sizes())
     typed = analyse(task, impl, simulator.sizes()).typed
     assert typed is not None
-    assert with_draws(typed) is not None
+    assert stay_apart(typed)
     assert simulator.check(impl, settings) == ()
     alone = TaskSimulator(task)
     alone._apart = True
@@ -325,7 +325,7 @@ def test_draws_run_as_one_only_where_their_tokens_stay_apart(
     simulator, settings = TaskSimulator(task), check_settings(task, 0)
     typed = analyse(task, SENT + rest, simulator.sizes()).typed
     assert typed is not None
-    assert (with_draws(typed) is not None) == apart
+    assert stay_apart(typed) == apart
     assert (simulator.check(SENT + rest, settings) == ()) == right
 
 

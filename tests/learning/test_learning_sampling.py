@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hardwon.agents import Request
+from hardwon.agents import Request, UnansweredError
 from hardwon.journal import (
     Journal,
     JournalMismatchError,
@@ -16,7 +16,7 @@ from hardwon.journal import (
     experience_digest,
 )
 from hardwon.learning import Outcome, RunJournal, Sampling, SamplingPlan
-from hardwon.records import Answer, Experience, Task, Verdict, program_digest
+from hardwon.records import Answer, Experience, Task, Usage, Verdict, program_digest
 from support import experience, toy_task, verdict
 
 A, B = toy_task("toy/a"), toy_task("toy/b")
@@ -42,16 +42,24 @@ class Recorded:
     requests: list[Request] = field(default_factory=list)
     known: list[tuple[str, str]] = field(default_factory=list)
     sampled: int = 0
+    silent: Callable[[Request, int], bool] = lambda request, index: False
+    """For which samples no answer comes."""
 
     async def sample(self, request: Request) -> AsyncIterator[tuple[Answer, Verdict]]:
         self.requests.append(request)
+        unanswered = [index for index in request.indices if self.silent(request, index)]
         for index in reversed(request.indices):  # any order will do
             await asyncio.sleep(0)
+            request.asked(Usage(requests=1))
+            if index in unanswered:
+                continue
             if self.sampled == self.stop_after:
                 raise Stopped
             self.sampled += 1
             impl = program(request, index)
             yield Answer(index=index, impl=impl), verdict(correct=index % 7 == 0)
+        if unanswered:
+            raise UnansweredError("HTTP 500")
 
     def remember(self, task: Task, program: str, verdict: Verdict) -> None:
         del verdict
@@ -77,6 +85,9 @@ class Heard:
     ) -> None:
         assert effort == 0
         self.events.append(("iteration", index, len(tasks), len(demonstrations)))
+
+    def asked(self, task: Task, usage: Usage) -> None:
+        self.events.append(("asked", task.short_name, usage.requests))
 
     def sampled(self, task: Task, record: SampleRecord, *, replayed: bool) -> None:
         del record
@@ -321,3 +332,63 @@ def test_a_view_decides_what_a_task_is_shown(journal: Path) -> None:
         if request.seed == 3_000_010
     }
     assert shown == {"a": (solved,), "b": ()}
+
+
+# Samples without an answer
+
+
+def odd(request: Request, index: int) -> bool:
+    del request
+    return index % 2 == 1
+
+
+def test_what_was_never_answered_is_no_sample(
+    journal: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ((first, second),) = play(journal, Recorded(silent=odd))
+    for outcome in (first, second):
+        assert [[s.answer.index for s in batch.samples] for batch in outcome.batches] == [
+            [*range(0, 20, 2)]
+        ] * 2
+        assert outcome.samples == 20
+    assert "toy/a at temperature 0.5: not all samples came" in caplog.text
+    assert "HTTP 500" in caplog.text
+
+
+def test_an_iteration_that_is_over_stays_as_it_is(journal: Path) -> None:
+    before = play(journal, Recorded(silent=odd))
+    again = Recorded()
+    assert play(journal, again) == before
+    assert again.requests == []
+
+
+def test_what_was_never_answered_is_asked_for_again(journal: Path) -> None:
+    with pytest.raises(Stopped):
+        play(journal, Recorded(stop_after=35, silent=odd))
+    again = Recorded()
+    ((first, second),) = play(journal, again)
+    assert first.samples == second.samples == 40
+    assert all(request.indices for request in again.requests)
+    assert again.sampled == 80 - 35
+
+
+def test_an_iteration_without_any_answer_is_not_over(journal: Path) -> None:
+    with pytest.raises(UnansweredError, match="HTTP 500"):
+        play(journal, Recorded(silent=lambda request, index: True))
+    with Journal.open(journal) as opened:
+        assert opened.iterations(1)[0].finished_at is None
+    assert len(play(journal, Recorded())[0]) == 2
+
+
+def test_a_task_without_any_answer_has_no_rate(journal: Path) -> None:
+    ((first, second),) = play(
+        journal, Recorded(silent=lambda request, index: request.task.short_name == "a")
+    )
+    assert (first.samples, first.solved) == (0, False)
+    assert second.samples == 40
+
+
+def test_every_request_to_a_model_is_heard_with_its_task(journal: Path) -> None:
+    heard = Heard()
+    play(journal, Recorded(), heard)
+    assert heard.count("asked", "a", 1) == heard.count("asked", "b", 1) == 40

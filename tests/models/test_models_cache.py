@@ -130,6 +130,18 @@ def test_what_failed_is_part_of_the_record_and_not_of_the_cache(finish: Finish) 
     asyncio.run(main())
 
 
+@pytest.mark.parametrize(("finish", "times"), [(Finish.FAILED, 2), (Finish.EMPTY, 1)])
+def test_a_run_that_goes_on_asks_again_for_what_failed_alone(finish: Finish, times: int) -> None:
+    async def main() -> None:
+        model, record = Fake(finish), Memory()
+        model.go.set()
+        for _ in range(2):
+            await cached(model, record=record).complete(ask(), PARAMETERS)
+        assert len(model.asked) == times
+
+    asyncio.run(main())
+
+
 def test_what_the_cache_has_enters_the_record() -> None:
     async def main() -> None:
         model, cache, record = Fake(), Memory(), Memory()

@@ -279,26 +279,32 @@ def test_a_script_that_has_changed_is_another_model(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content",
+    ("content", "problem"),
     [
-        [],
-        {},
-        {"rules": [{"answers": []}]},
-        {"answers": ["x"], "typo": 1},
-        {"rules": [{"prompt": "(", "answers": ["x"]}]},
-        {"answers": ["x"], "delay": -1},
-        "text",
-        None,
+        ([], "the file: neither answers nor rules"),
+        ({}, "the file: neither answers nor rules"),
+        ({"answers": 3}, "answers: expected a list"),
+        ({"answers": [3]}, "answers.0: expected keys with values"),
+        ({"answers": [{"txt": "x"}]}, "answers.0.text: is missing; answers.0.txt: there is no"),
+        ({"answers": [{"text": 3}]}, "answers.0.text: expected text"),
+        ({"rules": [{"answers": []}]}, "rules.0.answers: expected at least one"),
+        ({"answers": ["x"], "typo": 1}, "typo: there is no such key"),
+        ({"rules": [{"prompt": "(", "answers": ["x"]}]}, "rules.0.prompt: no regular expression"),
+        ({"answers": ["x"], "delay": -1}, "delay: Input should be greater than or equal to 0"),
+        ({"answers": ["x"], "delay": "soon"}, "delay: expected a number"),
+        ("text", "expected a list of answers, or the keys `rules` and `answers`"),
+        (None, "expected a list of answers, or the keys `rules` and `answers`"),
     ],
     ids=repr,
 )
-def test_a_script_of_no_form_is_refused(content: object, tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"script.json cannot be read"):
+def test_a_script_of_no_form_is_refused(content: object, problem: str, tmp_path: Path) -> None:
+    with pytest.raises(ModelError) as caught:
         scripted(tmp_path / "script.json", content)
+    assert f"script.json cannot be read: {problem}" in str(caught.value)
 
 
 def test_a_script_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"nothing.yaml cannot be read"):
+    with pytest.raises(ModelError, match=r"nothing.yaml cannot be read: No such file"):
         connect(f"scripted:{tmp_path}/nothing.yaml")
 
 

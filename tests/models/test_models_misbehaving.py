@@ -207,6 +207,39 @@ def test_a_server_that_goes_away_costs_samples_and_not_the_run() -> None:
     assert "no connection" in completion.text
 
 
+def test_a_server_that_stays_away_ends_the_run_before_every_request_is_tried_in_vain() -> None:
+    async def main() -> list[Completion]:
+        found = []
+        async with StubServer(
+            [error(500, "oops")] * 4 + [chat(), error(500, "oops")]
+        ).running() as s:
+            model = connect("openai:stub", settings_for(s, attempts=2))
+            with pytest.raises(
+                ModelError, match=r"does not answer any more: 3 requests in a row .* HTTP 500: oops"
+            ):
+                for index in range(9):
+                    found.append(await model.complete(ask(), PARAMETERS, index=index))
+            await model.close()
+            assert len(s.calls) == 4 + 1 + 3 * 2
+        return found
+
+    failed, answered = Finish.FAILED, Finish.STOP
+    finishes = [completion.finish for completion in asyncio.run(main())]
+    assert finishes == [failed, failed, answered, failed, failed]
+
+
+def test_a_server_that_refuses_prompts_is_there() -> None:
+    async def main() -> None:
+        async with StubServer([error(400, "too long")]).running() as server:
+            model = connect("openai:stub", settings_for(server, attempts=2))
+            for index in range(9):
+                completion = await model.complete(ask(), PARAMETERS, index=index)
+                assert completion.finish is Finish.FAILED
+            await model.close()
+
+    asyncio.run(main())
+
+
 def test_a_prompt_that_is_refused_fails_alone() -> None:
     async def main() -> tuple[Completion, Completion]:
         long = error(400, "maximum context length is 8192 tokens; reduce max_tokens")

@@ -6,7 +6,14 @@ from hardwon.agents.modes import GuardianKind, Mode, RepairerKind
 from hardwon.agents.offline import OfflineProposer, ProposerError
 from hardwon.agents.prompts import Composer, estimated_tokens
 from hardwon.agents.proposing import ModelProposer
-from hardwon.agents.protocols import Change, Guardian, Proposer, Repairer, Request
+from hardwon.agents.protocols import (
+    Change,
+    Guardian,
+    Proposer,
+    Repairer,
+    Request,
+    UnansweredError,
+)
 from hardwon.agents.repairing import ModelRepairer
 from hardwon.agents.searching import NoSearchError, SearchProposer, SearchRepairer
 from hardwon.agents.system import AgenticSystem
@@ -35,5 +42,6 @@ __all__ = [
     "SearchProposer",
     "SearchRepairer",
     "TypedProposer",
+    "UnansweredError",
     "estimated_tokens",
 ]

@@ -3,7 +3,7 @@
 import logging
 from dataclasses import dataclass
 
-from hardwon.agents.protocols import Request
+from hardwon.agents.protocols import Request, UnansweredError
 from hardwon.ir import extract_impl
 from hardwon.models.protocol import CapReachedError, Model, ModelError
 from hardwon.records import (
@@ -16,7 +16,7 @@ from hardwon.records import (
 )
 
 STOPS = (CapReachedError, ModelError)
-"""What ends a run; everything else is the failure of one sample."""
+"""What waits until all samples that can be had are there; other errors are those of one sample."""
 _LOG = logging.getLogger(__name__)
 
 
@@ -30,17 +30,18 @@ class Reply:
     @property
     def program(self) -> str | None:
         """The program in it, or the part of one."""
-        if self.completion.finish in (Finish.FAILED, Finish.EMPTY):
+        if self.completion.finish is Finish.EMPTY:
             return None
         return extract_impl(self.completion.text)
 
 
 async def ask(
-    model: Model, prompt: Prompt, parameters: Parameters, *, index: int, role: str
+    request: Request, model: Model, prompt: Prompt, parameters: Parameters, *, index: int, role: str
 ) -> Reply:
-    """Ask a model for one sample.
+    """Ask a model for one sample, or for what another agent has to say on it.
 
     Raises:
+        UnansweredError: if no answer came.
         CapReachedError: if the run may not spend more.
         ModelError: if no request can succeed.
     """
@@ -52,6 +53,9 @@ async def ask(
         # A provider that breaks its contract costs one sample, not the run.
         _LOG.exception("%s: a request of the %s failed", model.name, role)
         completion = Completion(text=f"{type(error).__name__}: {error}", finish=Finish.FAILED)
+    request.asked(completion.usage)
+    if completion.finish is Finish.FAILED:
+        raise UnansweredError(f"no answer came to the {role}'s request: {completion.text}")
     return Reply(completion, exchange_key(model.name, prompt, parameters, index))
 
 
@@ -71,13 +75,11 @@ def parameters_for(request: Request, max_tokens: int, *salt: object) -> Paramete
 def note_on(completion: Completion, program: str | None) -> str | None:
     """Return what there is to say of a completion that is not a program and nothing else."""
     match completion.finish:
-        case Finish.FAILED:
-            return f"no answer came: {completion.text}"
         case Finish.EMPTY:
             return "the model answered without any text"
         case Finish.REFUSAL:
             return "the model declined to answer"
         case Finish.LENGTH:
             return "the answer was cut off at the limit of tokens"
-        case Finish.STOP:
+        case _:
             return None if program else "the answer holds no program"

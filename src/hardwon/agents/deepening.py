@@ -3,13 +3,14 @@
 from collections.abc import AsyncIterator
 
 from hardwon.agents.protocols import Proposer, Request
+from hardwon.agents.searching import SearchProposer
 from hardwon.records import Answer
 
 
 class DeepeningProposer:
     """Draws samples at effort 0, and hands every higher effort to a search."""
 
-    def __init__(self, sampler: Proposer, search: Proposer) -> None:
+    def __init__(self, sampler: Proposer, search: SearchProposer) -> None:
         self._sampler = sampler
         self._search = search
 
@@ -20,7 +21,9 @@ class DeepeningProposer:
 
     def propose(self, request: Request) -> AsyncIterator[Answer]:
         """See `Proposer.propose`."""
-        return (self._search if request.effort else self._sampler).propose(request)
+        if request.effort == 0:
+            return self._sampler.propose(request)
+        return self._search.propose_from(1, request)
 
     async def close(self) -> None:
         """See `Proposer.close`."""

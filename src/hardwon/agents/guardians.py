@@ -62,6 +62,7 @@ class ModelGuardian:
         """See `Guardian.guard`; a program stays unless another one that can be read comes back.
 
         Raises:
+            UnansweredError: if no answer came.
             CapReachedError: if the run may not spend more.
             ModelError: if the model cannot be used.
         """
@@ -71,7 +72,9 @@ class ModelGuardian:
         if prompt is None:
             return Change(answer.impl)
         parameters = parameters_for(request, self._max_tokens)
-        reply = await ask(self._model, prompt, parameters, index=answer.index, role="guardian")
+        reply = await ask(
+            request, self._model, prompt, parameters, index=answer.index, role="guardian"
+        )
         program = answer.impl
         if reply.completion.finish is Finish.STOP and not _STAYS.match(reply.completion.text):
             mended = reply.program

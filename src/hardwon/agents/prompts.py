@@ -6,6 +6,7 @@ language, then the demonstrations, hardest first, then the task.
 
 import logging
 import math
+import re
 from collections.abc import Sequence
 
 from hardwon.agents.rendering import answer_text, form_text, question_text, render
@@ -18,6 +19,7 @@ UNCHANGED = "unchanged"
 FENCE = "yaml"
 """The language tag of answers, unless the language's manual has another."""
 _BYTES_PER_TOKEN = 2.5
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s")
 _MOST_ERRORS = 8
 _MOST_STREAMS = 40
 _LOG = logging.getLogger(__name__)
@@ -36,21 +38,32 @@ class Composer:
     """Writes prompts. The same arguments give the same prompt."""
 
     def __init__(
-        self, *, script: bool = False, bare: bool = False, context: int | None = None
+        self,
+        *,
+        script: bool = False,
+        bare: bool = False,
+        brief: bool = False,
+        context: int | None = None,
+        silent: bool = False,
     ) -> None:
         """Choose how tasks are shown, and how much.
 
         Args:
             script: show tasks as Python test scripts with a blank, instead of structural IR.
             bare: ask for the program alone, without a fence, as a grammar of programs needs it.
+            brief: say of the language what helps to choose among legal statements, not what it
+                takes to write them: a sentence per primitive. There is nothing of the law, and no
+                worked example, which a small model would just repeat.
             context: how many tokens a prompt may have, by `estimated_tokens`; None for any number.
                 Of a prompt that is too long, the easiest demonstrations are left out first, and
                 then the worked examples of the manual.
+            silent: do not warn of what is left out.
         """
         self._script = script
         self._bare = bare
+        self._brief = brief
         self._context = context
-        self._warned = False
+        self._warned = silent
         self._systems: dict[tuple[str, bool], Message] = {}
 
     def proposal(self, task: Task, demonstrations: Sequence[Experience]) -> Prompt:
@@ -66,7 +79,7 @@ class Composer:
             prompt = self._proposal(task, shown[:kept])
         if kept < len(shown):
             self._say_once(f"of {len(shown)} demonstrations, the {kept} hardest are shown")
-        if not self._fits(prompt):
+        if not (self._brief or self._fits(prompt)):
             prompt = self._proposal(task, (), examples=False)
             self._say_once("the worked examples of the language's manual are left out")
         return prompt
@@ -127,22 +140,38 @@ class Composer:
         key = task.language, examples
         if key not in self._systems:
             manual = manual_of(task)
-            parts = [] if manual is None else [
-                {"title": "Primitives", "cards": self._cards(manual.cards, examples=examples)},
-                {"title": "Patterns", "cards": self._cards(manual.patterns, examples=examples)},
-            ]  # fmt: skip
-            text = render(
-                "proposer_system",
-                title=manual.title if manual else task.language,
-                introduction=manual.introduction.strip() if manual else "",
-                law=manual.law.strip() if manual else "",
-                form=form_text(script=self._script, fence=self._fence(manual)),
-                script=self._script,
-                bare=self._bare,
-                parts=parts,
-            )
+            if self._brief:
+                text = self._brief_manual(manual, task.language)
+            else:
+                text = self._whole_manual(manual, task.language, examples=examples)
             self._systems[key] = _message(Speaker.SYSTEM, text, stable=True)
         return self._systems[key]
+
+    def _whole_manual(self, manual: Manual | None, language: str, *, examples: bool) -> str:
+        parts = [] if manual is None else [
+            {"title": "Primitives", "cards": self._cards(manual.cards, examples=examples)},
+            {"title": "Patterns", "cards": self._cards(manual.patterns, examples=examples)},
+        ]  # fmt: skip
+        return render(
+            "proposer_system",
+            title=manual.title if manual else language,
+            introduction=manual.introduction.strip() if manual else "",
+            law=manual.law.strip() if manual else "",
+            form=form_text(script=self._script, fence=self._fence(manual)),
+            script=self._script,
+            bare=self._bare,
+            parts=parts,
+        )
+
+    def _brief_manual(self, manual: Manual | None, language: str) -> str:
+        return render(
+            "proposer_brief",
+            title=manual.title if manual else language,
+            introduction=manual.introduction.strip() if manual else "",
+            primitives=[_first_sentence(card.text) for card in manual.cards] if manual else [],
+            form=form_text(script=self._script, fence=self._fence(manual)),
+            script=self._script,
+        )
 
     def _cards(self, cards: Sequence[Card], *, examples: bool) -> list[dict[str, str]]:
         shown = []
@@ -176,6 +205,10 @@ class Composer:
 
     def _fits(self, prompt: Prompt) -> bool:
         return self._context is None or estimated_tokens(prompt) <= self._context
+
+
+def _first_sentence(text: str) -> str:
+    return _SENTENCE_END.split(" ".join(text.split()), maxsplit=1)[0]
 
 
 def _guardian_question(task: Task, impl: str, manual: Manual) -> str:

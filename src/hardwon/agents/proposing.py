@@ -50,6 +50,7 @@ class ModelProposer:
         """See `Proposer.propose`.
 
         Raises:
+            UnansweredError: after all answers that came, if any did not.
             CapReachedError: after all answers that came, if a cap of the run kept others away.
             ModelError: in the same way, if the model cannot be used; at once, if answers have to
                 follow a grammar and the language has none.
@@ -64,7 +65,9 @@ class ModelProposer:
                 yield index
 
         async def answer(index: int) -> Answer:
-            reply = await ask(self._model, prompt, parameters, index=index, role="proposer")
+            reply = await ask(
+                request, self._model, prompt, parameters, index=index, role="proposer"
+            )
             program = reply.program
             return Answer(
                 index=index,

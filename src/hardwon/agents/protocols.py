@@ -1,10 +1,23 @@
 """What agents do: propose programs, guard the language's law, repair what the judge refused."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from hardwon.models.protocol import ModelError
 from hardwon.records import Answer, Experience, Task, Usage, Verdict
+
+
+class UnansweredError(ModelError):
+    """Requests that no model answered, whatever was tried: the samples they were for are missing.
+
+    Raised after everything that did come. A missing sample is not a failed one: it says nothing of
+    its task, and may be asked for again.
+    """
+
+
+def _unheard(usage: Usage) -> None:
+    """Listen to nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +39,10 @@ class Request:
     """Default sizes of the task and of all demonstrated tasks, by digest."""
     effort: int = 0
     """How hard to try: 0 is a sample as usual; above, the stages of a deepening search."""
+    asked: Callable[[Usage], None] = field(default=_unheard, compare=False, repr=False)
+    """Told of every request to a model, as soon as it is answered, what it has cost.
+
+    A sample may take many requests and minutes: this is how a display knows that it goes on."""
 
 
 class Proposer(Protocol):
@@ -39,8 +56,10 @@ class Proposer(Protocol):
     def propose(self, request: Request) -> AsyncIterator[Answer]:
         """Yield one answer per wanted index, in any order, as they come.
 
-        A sample without a program is an answer too: nothing is left out, and no failure of one
-        sample ends the others.
+        A sample without a program is an answer too, and no failure of one sample ends the others.
+
+        Raises:
+            UnansweredError: after all answers, if requests for others were never answered.
         """
         ...
 

@@ -38,6 +38,7 @@ class ModelRepairer:
         """See `Repairer.repair`; an answer in which nothing was written is beyond repair.
 
         Raises:
+            UnansweredError: if no answer came.
             CapReachedError: if the run may not spend more.
             ModelError: if the model cannot be used.
         """
@@ -48,7 +49,9 @@ class ModelRepairer:
         prompt = self._composer.repair(request.task, request.demonstrations, answer.impl, verdict)
         # A program that comes back as it was is asked about anew, so the round is part of the seed.
         parameters = parameters_for(request, self._max_tokens, "repair", done)
-        reply = await ask(self._model, prompt, parameters, index=answer.index, role="repairer")
+        reply = await ask(
+            request, self._model, prompt, parameters, index=answer.index, role="repairer"
+        )
         self._asked.add(reply.key)
         return Change(reply.program or answer.impl, reply.completion.usage, (reply.key,))
 

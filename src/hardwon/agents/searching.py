@@ -28,8 +28,11 @@ GROWTH = 4
 """By how much each effort multiplies the evaluations."""
 EVALUATIONS = 8_000
 """At effort 0."""
-_WARM = 3
-"""Searches that one worker keeps so that they can go on."""
+_IDLE_BYTES = 500_000_000
+"""Memory of the searches that one worker keeps besides the one that runs, so that they can go on;
+the running one may take 1.2 GB and what PyTorch takes."""
+_PROCESS_BYTES = 200_000_000
+"""What a process takes before it searches."""
 _GRACE_SECONDS = 30.0
 """How much longer than it should a search may take before its process is ended."""
 _MOST_TEXT = 20_000
@@ -50,6 +53,7 @@ class _Warm:
 
     process: TaskProcess
     reports: list[SearchReport] = field(default_factory=list)
+    bytes: int = _PROCESS_BYTES
 
 
 @dataclass
@@ -69,10 +73,9 @@ class _Worker:
 
         Its steps are those beyond the budget before the last. Blocks.
         """
+        self._make_room(key)
         warm = self.warm.get(key)
         if warm is None:
-            while len(self.warm) >= _WARM:
-                self._drop(next(iter(self.warm)))
             host = self.hosts.setdefault(module, ConfinedHost(module, self.limits))
             warm = self.warm[key] = _Warm(host.spawn())
         self.warm.move_to_end(key)
@@ -88,6 +91,7 @@ class _Worker:
                 self._drop(key)
                 raise
             warm.reports.append(_read(reply))
+            warm.bytes = _PROCESS_BYTES + _natural(reply.get("bytes"))
         last = warm.reports[len(budgets) - 1]
         counted = warm.reports[len(budgets) - 2].steps if len(budgets) > 1 else 0
         return replace(last, steps=max(0, last.steps - counted))
@@ -97,6 +101,12 @@ class _Worker:
         warm = self.warm.get(key)
         if warm is not None:
             warm.process.interrupt()
+
+    def _make_room(self, key: str) -> None:
+        """Drop the searches that have waited longest, but for this one, until the rest fits."""
+        idle = [other for other in self.warm if other != key]
+        while idle and sum(self.warm[other].bytes for other in idle) > _IDLE_BYTES:
+            self._drop(idle.pop(0))
 
     def _drop(self, key: str) -> None:
         self.warm.pop(key).process.stop()
@@ -137,6 +147,7 @@ class SearchPool:
                 [shown.model_dump(mode="json") for shown in demonstrations],
                 variant,
                 start,
+                budgets[0],
             ]
         )
         message = {
@@ -189,13 +200,17 @@ def _read(reply: Mapping[str, Any]) -> SearchReport:
     programs = reply.get("programs")
     if not isinstance(programs, list) or not all(isinstance(text, str) for text in programs):
         raise ProcessEndedError("it sent no report")
-    steps = reply.get("steps")
     return SearchReport(
         programs=tuple(text for text in programs if len(text) <= _MOST_TEXT),
-        steps=max(0, steps) if isinstance(steps, int) else 0,
+        steps=_natural(reply.get("steps")),
         stopped=str(reply.get("stopped"))[:_MOST_TEXT],
         hint=str(reply.get("hint"))[:_MOST_TEXT],
     )
+
+
+def _natural(number: object) -> int:
+    """Return a number that a process sent, or 0 where it is none."""
+    return max(0, number) if isinstance(number, int) else 0
 
 
 class SearchProposer:
@@ -213,9 +228,16 @@ class SearchProposer:
         self.evaluations = evaluations
         self._pool = SearchPool(workers, limits)
 
-    async def propose(self, request: Request) -> AsyncIterator[Answer]:
+    def propose(self, request: Request) -> AsyncIterator[Answer]:
         """See `Proposer.propose`."""
-        searches = [asyncio.create_task(self._one(request, at)) for at in request.indices]
+        return self.propose_from(0, request)
+
+    async def propose_from(self, lowest: int, request: Request) -> AsyncIterator[Answer]:
+        """Yield what `propose` does, where nobody has asked at efforts below the lowest.
+
+        So what is found within their budgets has not been refused, and is offered.
+        """
+        searches = [asyncio.create_task(self._one(lowest, request, at)) for at in request.indices]
         try:
             for search in asyncio.as_completed(searches):
                 yield await search
@@ -224,8 +246,9 @@ class SearchProposer:
                 search.cancel()
             await asyncio.gather(*searches, return_exceptions=True)
 
-    async def _one(self, request: Request, index: int) -> Answer:
-        budgets = tuple(self.evaluations * GROWTH**e for e in range(request.effort + 1))
+    async def _one(self, lowest: int, request: Request, index: int) -> Answer:
+        efforts = range(min(lowest, request.effort), request.effort + 1)
+        budgets = tuple(self.evaluations * GROWTH**effort for effort in efforts)
         variant = index
         if request.demonstrations:
             # What was learned leads astray at times, so every other search goes without.

@@ -9,7 +9,14 @@ from contextlib import aclosing
 from hardwon.agents.asking import STOPS
 from hardwon.agents.gathering import as_they_come
 from hardwon.agents.guardians import NoGuardian
-from hardwon.agents.protocols import Change, Guardian, Proposer, Repairer, Request
+from hardwon.agents.protocols import (
+    Change,
+    Guardian,
+    Proposer,
+    Repairer,
+    Request,
+    UnansweredError,
+)
 from hardwon.judge import Judge
 from hardwon.languages.protocol import TaskError
 from hardwon.records import Answer, Task, Verdict, program_digest
@@ -50,6 +57,8 @@ class AgenticSystem:
 
         Raises:
             TaskError: if the task itself is broken.
+            UnansweredError: after everything else, if an agent's request for a sample was never
+                answered. Without it the sample is not what was asked for, so it is left out.
             CapReachedError: after everything that came before the cap was judged and yielded. An
                 answer whose guardian or repairer could not be asked any more is judged as it is.
             ModelError: in the same way, if a model cannot be used.
@@ -80,6 +89,8 @@ class AgenticSystem:
         while self._repairer is not None and not verdict.correct:
             try:
                 change = await self._repairer.repair(request, answer, verdict)
+            except UnansweredError:
+                raise
             except Exception as error:
                 return _noted(answer, "repairer", error, stops), verdict
             if change is None:
@@ -92,6 +103,8 @@ class AgenticSystem:
     async def _guarded(self, request: Request, answer: Answer, stops: list[Exception]) -> Answer:
         try:
             return _changed(answer, await self._guardian.guard(request, answer))
+        except UnansweredError:
+            raise
         except Exception as error:
             return _noted(answer, "guardian", error, stops)
 

@@ -27,8 +27,8 @@ from hardwon.languages.manual import Explains
 from hardwon.models.ledger import Ledger
 from hardwon.records import Answer, Experience, Prompt, Task, Usage
 
-CONTEXT = 3000
-"""Tokens of a prompt by default: on a CPU, reading a long manual takes minutes."""
+CONTEXT = 4096
+"""Tokens of a prompt by default, as estimated: on a CPU, reading a longer one takes minutes."""
 WEIGHT = 1.0
 """How much the pack's own policy counts by default."""
 _LEAST_SHARE = 1e-12
@@ -77,7 +77,7 @@ class TypedProposer:
             weight: how much the language pack's own policy counts.
             slots: how many samples are drawn at a time; the server's slots.
             ledger: where every request is entered.
-            proposal: writes the prompt; by default the prompt of all proposers, kept short.
+            proposal: writes the prompt; by default a short one, of at most `CONTEXT` tokens.
             frame: how an answer to that prompt begins; by default as it asks for.
 
         Raises:
@@ -85,12 +85,12 @@ class TypedProposer:
         """
         if not (math.isfinite(weight) and weight >= 0):
             raise ValueError(f"the policy's weight must be a number from 0 on, not {weight}")
-        self._server = server
-        self._ledger = ledger
+        # One for all tasks and temperatures, so that they share what it knows.
+        self._chooser = Chooser(server, ledger)
         self._model = name
         self._weight = weight
         self._slots = slots
-        self._proposal = proposal or Composer(context=CONTEXT).proposal
+        self._proposal = proposal or Composer(brief=True, context=CONTEXT).proposal
         self._frame = frame
         # Tasks take turns: a server keeps the prompt of one conversation per slot, and to read
         # another one again and again would take longer than all the writing.
@@ -119,7 +119,6 @@ class TypedProposer:
         draft = pack.draft(task, request.demonstrations, request.sizes)
         frame = self._frame or _frame_of(task)
         prompt = self._proposal(task, request.demonstrations)
-        chooser = Chooser(self._server, self._ledger)
         key = f"{request.seed} {task.digest} {request.temperature} {request.effort}"
         temperature = max(request.temperature, _LEAST_TEMPERATURE)
 
@@ -129,11 +128,11 @@ class TypedProposer:
 
         async def answer(index: int) -> Answer:
             rng = random.Random(f"{key} {index}")
-            writer = _Writer(chooser, frame, temperature, self._weight, rng)
+            writer = _Writer(self._chooser, frame, temperature, self._weight, rng, request.asked)
             return await writer.write(index, draft, opening)
 
         async with self._turn:
-            opening = await chooser.opening(prompt, frame.opening)
+            opening = await self._chooser.opening(prompt, frame.opening)
             answers = as_they_come(indices(), answer, at_once=self._slots, at_the_end=STOPS)
             async with aclosing(answers):
                 async for item in answers:
@@ -179,6 +178,8 @@ class _Writer:
     temperature: float
     weight: float
     rng: random.Random
+    asked: Callable[[Usage], None]
+    """Told what every question has cost."""
 
     async def write(self, index: int, draft: Draft, opening: tuple[int, ...]) -> Answer:
         usage = Usage()
@@ -207,6 +208,8 @@ class _Writer:
                 prefix = branch.entries[0][1][:at]
                 asked = await self.chooser.shares((*written, *prefix), tuple(ways))
                 usage += asked.usage
+                if asked.usage.requests:
+                    self.asked(asked.usage)
                 token = self._draw(ways, asked.shares)
             branch, at = ways[token], at + 1
         # More than one is left only of texts that the model cannot tell apart.

@@ -1,5 +1,7 @@
 """What typed decoding asks of llama.cpp's server: how probable each of a few tokens is."""
 
+import hashlib
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -35,10 +37,11 @@ class Shares:
 
 
 class Chooser:
-    """A local model that says which of some tokens it prefers, for all samples of one prompt.
+    """A local model that says which of some tokens it prefers.
 
-    Prompts that begin alike are evaluated once, since the server keeps them in its cache; and no
-    question is put to it twice, since its probabilities stay what they are.
+    What successive questions begin with is evaluated once, since the server keeps it in its cache.
+    No question is put to it twice, since its probabilities stay what they are: samples of one task
+    share them, whatever their temperatures.
     """
 
     def __init__(self, server: Server, ledger: Ledger | None = None) -> None:
@@ -46,7 +49,7 @@ class Chooser:
         self._server = server
         self._ledger = ledger
         self._lines: dict[str, tuple[int, ...]] = {}
-        self._known: dict[tuple[tuple[int, ...], tuple[int, ...]], tuple[float, ...]] = {}
+        self._known: dict[bytes, dict[int, float]] = {}
 
     async def opening(self, prompt: Prompt, text: str) -> tuple[int, ...]:
         """Return the tokens of a conversation up to a text with which the answer begins.
@@ -117,9 +120,10 @@ class Chooser:
             CapReachedError: if the run may not spend more.
             ModelError: if the server fails, or answers with something that makes no sense.
         """
-        known = self._known.get((before, options))
+        key = _digest(before, options)
+        known = self._known.get(key)
         if known is not None:
-            return Shares(known, Usage())
+            return Shares(tuple(known[token] for token in options), Usage())
         worst = Usage(requests=1, input_tokens=len(before), output_tokens=1)
         reservation = await self._ledger.reserve(_ROLE, worst) if self._ledger else None
         usage: Usage | None = None
@@ -130,8 +134,14 @@ class Chooser:
         finally:
             if self._ledger and reservation:
                 self._ledger.settle(reservation, usage, estimated=False)
-        self._known[before, options] = shares
+        self._known[key] = dict(zip(options, shares, strict=True))
         return Shares(shares, usage)
+
+
+def _digest(before: tuple[int, ...], options: tuple[int, ...]) -> bytes:
+    """Name a question, in whatever order its options are; texts would take much more memory."""
+    content = array("q", (len(before), *before, *sorted(options)))
+    return hashlib.blake2b(content.tobytes(), digest_size=16).digest()
 
 
 def _question(before: tuple[int, ...], options: tuple[int, ...]) -> dict[str, Any]:

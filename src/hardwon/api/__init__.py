@@ -3,6 +3,7 @@
 from hardwon.api.checking import check, check_async, check_reference, reference_program
 from hardwon.api.comparing import compare, compared
 from hardwon.api.configuration import (
+    EFFORTS,
     OFFLINE,
     PRESETS,
     SEARCH,
@@ -32,6 +33,7 @@ from hardwon.api.summary import Summary, TaskSummary, summarise
 from hardwon.judge import fresh_seed
 
 __all__ = [
+    "EFFORTS",
     "OFFLINE",
     "PRESETS",
     "SEARCH",

@@ -1,8 +1,9 @@
 """Puts the agentic system together from a run's configuration."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hardwon.agents import (
@@ -25,6 +26,7 @@ from hardwon.agents import (
     SearchRepairer,
     TypedProposer,
 )
+from hardwon.agents.typed import CONTEXT as TYPED_CONTEXT
 from hardwon.api.configuration import LOCAL, OFFLINE, SEARCH, Configuration, Decoding, Means
 from hardwon.api.errors import UsageError
 from hardwon.api.places import journal_of
@@ -144,16 +146,23 @@ def estimated(tasks: Sequence[Task], configuration: Configuration, means: Means)
     there will be nobody knows.
 
     Raises:
-        ModelError: if a price table cannot be read.
+        UsageError: if parts of the configuration do not go together.
+        ModelError: if the model cannot be used, or a price table cannot be read.
     """
-    composer = _composer(configuration)
-    return estimate(
+    asyncio.run(require_hireable(configuration, means, tasks, Judge()))
+    composer = _proposing_composer(configuration, silent=True)
+    prompts = [composer.proposal(task, ()) for task in tasks]
+    samples = configuration.samples * len(configuration.temperatures)
+    settings = Settings(base_url=means.base_url, prices=means.prices)
+    typed = configuration.writing is Decoding.TYPED
+    most = estimate(
         configuration.model,
-        [composer.proposal(task, ()) for task in tasks],
-        Parameters(max_tokens=configuration.max_output_tokens),
-        samples=configuration.samples * len(configuration.temperatures),
-        settings=Settings(base_url=means.base_url, prices=means.prices),
+        prompts,
+        Parameters(max_tokens=1 if typed else configuration.max_output_tokens),
+        samples=1 if typed else samples,
+        settings=settings,
     )
+    return replace(most, requests=samples * len(tasks), questions=True) if typed else most
 
 
 def _modelless(configuration: Configuration, tasks: Sequence[Task], workers: int) -> Proposer:
@@ -228,7 +237,15 @@ def _connected(configuration: Configuration, settings: Settings) -> Model:
     return connect(configuration.model, settings)
 
 
-def _composer(configuration: Configuration) -> Composer:
+def _proposing_composer(configuration: Configuration, *, silent: bool = False) -> Composer:
+    """Return what writes the proposer's prompts, which are brief where it only has to choose."""
+    if configuration.writing is not Decoding.TYPED:
+        return _composer(configuration, silent=silent)
+    context = TYPED_CONTEXT if configuration.context is None else configuration.context
+    return Composer(brief=True, context=context, silent=silent)
+
+
+def _composer(configuration: Configuration, *, silent: bool = False) -> Composer:
     context = configuration.context
     if context is None and configuration.model.startswith(LOCAL):
         context = max(1, LOCAL_CONTEXT - configuration.max_output_tokens)
@@ -236,6 +253,7 @@ def _composer(configuration: Configuration) -> Composer:
         script=configuration.mode.shows_scripts,
         bare=configuration.writing is Decoding.GRAMMAR,
         context=context,
+        silent=silent,
     )
 
 
@@ -248,7 +266,7 @@ def _with_model(
 ) -> AgenticSystem:
     composer = _composer(configuration)
     return AgenticSystem(
-        _proposer(configuration, model, composer, ledger),
+        _proposer(configuration, model, ledger),
         judge,
         _guardian(configuration, model, composer),
         _repairer(configuration, tasks, model, composer),
@@ -258,10 +276,10 @@ def _with_model(
 def _proposer(
     configuration: Configuration,
     model: Model,
-    composer: Composer,
     ledger: Ledger,
 ) -> Proposer:
     limit, decoding = configuration.max_output_tokens, configuration.writing
+    composer = _proposing_composer(configuration)
     if decoding is Decoding.FREE:
         return ModelProposer(model, mode=configuration.mode, max_tokens=limit, composer=composer)
     if not isinstance(model, LocalModel):
@@ -275,7 +293,7 @@ def _proposer(
             weight=configuration.policy_weight,
             slots=model.server.slots,
             ledger=ledger,
-            proposal=composer.proposal if configuration.context is not None else None,
+            proposal=composer.proposal,
         )
     return ModelProposer(
         model,

@@ -12,14 +12,14 @@ from hardwon.api.configuration import Configuration, Means
 from hardwon.api.crew import hired, require_hireable
 from hardwon.api.errors import UsageError
 from hardwon.api.library import write_library, write_summary
-from hardwon.api.places import JOURNAL, Place, journal_of, remember_place
+from hardwon.api.places import JOURNAL, Place, journal_of, remember_place, sole_use
 from hardwon.api.summary import Summary, library_of, summarise
 from hardwon.journal import Journal, JournalMismatchError, NoRunError
 from hardwon.judge import Judge
 from hardwon.languages.protocol import TaskError
 from hardwon.learning import Budget, Progress, Result, RunJournal, Sampling
 from hardwon.learning import improve as run_algorithm
-from hardwon.models import CapReachedError
+from hardwon.models import CapReachedError, ModelError
 from hardwon.records import Experience, Record, Task, Usage, digest_of
 
 __all__ = ["JOURNAL", "ImproveResult", "improve", "improve_async"]
@@ -64,6 +64,7 @@ async def improve_async(
     _make_folder(out)
     content = configuration.model_dump(mode="json")
     async with AsyncExitStack() as stack:
+        stack.enter_context(sole_use(out))
         place = journal_of(out, means.journal)
         journal = stack.enter_context(Journal.open(place.journal))
         begun = _begun_run(journal, place, content, tasks, out, resume=resume)
@@ -98,6 +99,13 @@ async def improve_async(
         except asyncio.CancelledError:
             _leave(out, run, "interrupted")
             raise
+        except ModelError as error:
+            if not journal.totals(number).samples:
+                raise
+            _leave(out, run, str(error))
+            raise ModelError(
+                f"{error}. What was sampled is kept; to go on, repeat the command with --resume"
+            ) from error
         summary = _leave(out, run, stopped)
     return ImproveResult(summary=summary, resumed=begun is not None, stopped=stopped)
 
@@ -207,6 +215,9 @@ class Silent:
     def iteration_began(self, *_: object, effort: int) -> None:
         """Ignore it."""
 
+    def asked(self, *_: object) -> None:
+        """Ignore it."""
+
     def sampled(self, *_: object, replayed: bool) -> None:
         """Ignore it."""
 
@@ -218,7 +229,9 @@ def _make_folder(out: Path) -> None:
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"{out}: cannot be used as a run directory ({error.strerror})") from error
+        is_file = isinstance(error, FileExistsError)
+        reason = "it is a file" if is_file else error.strerror or str(error)
+        raise UsageError(f"{out}: cannot be used as a run directory ({reason})") from error
 
 
 def _require_own_files(tasks: Sequence[Task]) -> None:

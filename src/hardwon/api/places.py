@@ -1,6 +1,10 @@
 """Run directories: which journal a run is recorded in, and which run of that journal it is."""
 
+import fcntl
 import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,6 +52,32 @@ def journal_of(out: Path, url: str | None = None) -> Place:
             f"{out}: its run is recorded in {recorded}; leave out --journal, or give another --out"
         )
     return Place(url, run)
+
+
+@contextmanager
+def sole_use(out: Path) -> Iterator[None]:
+    """Keep other processes from writing to a run directory meanwhile.
+
+    The lock is on the directory itself: it leaves no file, moves along, and the kernel takes it
+    away from a process that is killed.
+
+    Raises:
+        UsageError: if another process holds it.
+    """
+    handle = os.open(out, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UsageError(
+                f"{out}: another process is at work on this run; wait for it to end, or choose"
+                " another --out"
+            ) from None
+        except OSError:
+            pass  # a file system without locks, such as some that are mounted over a network
+        yield
+    finally:
+        os.close(handle)
 
 
 def remember_place(out: Path, place: Place, run: int) -> None:

@@ -13,12 +13,13 @@ from hardwon.api.configuration import Configuration
 from hardwon.api.errors import UsageError
 from hardwon.api.library import write_whole
 from hardwon.api.places import JOURNAL, Place, journal_of
+from hardwon.api.recorded import temperatures, won_so_far
 from hardwon.evaluation import bootstrap
 from hardwon.journal import IterationRecord, Journal, RunRecord, SampleRecord, experience_digest
 from hardwon.judge import Judge, JudgeError
 from hardwon.languages import Annotates, Annotation, UnknownLanguageError, get_language
 from hardwon.languages.protocol import TaskError
-from hardwon.learning import UNTEMPERED, pass_at_k
+from hardwon.learning import pass_at_k
 from hardwon.learning.policies import View, whole
 from hardwon.records import Experience, Finish, FunctionSpec, Record, Task, TensorSpec, Usage
 from hardwon.report import (
@@ -122,8 +123,7 @@ class _Reader:
         self.record = record
         self.tasks = journal.tasks(record.id)
         self.iterations = journal.iterations(record.id)
-        self.imported = journal.imported(record.id)
-        known = (*self.imported, *journal.experiences(record.id))
+        known = won_so_far(journal, record.id)
         self.experiences = {e.task.digest: e for e in known}
         self.by_digest = {experience_digest(e): e for e in known}
         self.anchors = _anchors(self.tasks)
@@ -157,10 +157,9 @@ class _Reader:
 
     def _iteration(self, record: IterationRecord) -> IterationReport:
         """Take in all samples of an iteration."""
-        temperatures = _temperatures(self.record) if record.effort == 0 else (UNTEMPERED,)
         cost = Cost()
         for digest in record.tasks:
-            for temperature in temperatures:
+            for temperature in temperatures(self.record, record.effort):
                 rows = self.journal.samples(
                     self.record.id, record.index, digest, temperature
                 ).values()
@@ -333,13 +332,6 @@ def _best(batches: Sequence[Batch]) -> tuple[int, int]:
     """Return (samples, correct) at the best temperature, the lowest of equals (paper, 4.1)."""
     best = min(batches, key=lambda batch: (-(batch.cost.rate or 0.0), batch.temperature))
     return (best.cost.samples, best.cost.correct)
-
-
-def _temperatures(record: RunRecord) -> Sequence[float]:
-    found = record.configuration.get("temperatures")
-    if not isinstance(found, Sequence):
-        raise UsageError(f"run {record.id} was not made by `hardwon improve`: no temperatures")
-    return [float(str(value)) for value in found]
 
 
 def _view(record: RunRecord) -> View:

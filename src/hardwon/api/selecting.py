@@ -10,6 +10,8 @@ from hardwon.ir import TaskFileError, load_task
 from hardwon.records import Task
 
 _SUFFIXES = (".yaml", ".yml")
+_MOST_PROBLEMS = 20
+"""Problems of one file that are listed; a person mends no more at a time."""
 
 
 def find_task(name: str) -> Task:
@@ -21,11 +23,13 @@ def find_task(name: str) -> Task:
     if bench.set_of(name) is not None:
         return bench.load(name)
     path = Path(name)
-    if path.is_file():
+    if name and path.is_file():
         return _load(path)
-    if path.is_dir() or _several(name):
-        kind = "folder" if path.is_dir() else "set" if name in bench.SETS else "group"
-        raise UsageError(f"{name}: expected one task, got a {kind}")
+    if members := _several(name):
+        kind = "set" if name in bench.SETS else "group"
+        raise UsageError(f"{name}: expected one task, got a {kind}: {', '.join(members)}")
+    if name and path.is_dir():
+        raise UsageError(f"{name}: expected one task, got a folder")
     raise UsageError(_unknown(name))
 
 
@@ -68,7 +72,7 @@ def _expand(selector: str, problems: list[str]) -> list[tuple[str, Task]]:
     if names := _several(selector):
         return [(name, bench.load(name)) for name in names]
     path = Path(selector)
-    if not path.is_dir():
+    if not selector or not path.is_dir():
         try:
             return [(selector, find_task(selector))]
         except UsageError as error:
@@ -102,7 +106,10 @@ def _load(path: Path) -> Task:
     try:
         return load_task(path)
     except TaskFileError as error:
-        raise UsageError(str(error)) from error
+        shown = [str(problem) for problem in error.problems[:_MOST_PROBLEMS]]
+        if more := len(error.problems) - len(shown):
+            shown.append(f"{path}: {more} more problems")
+        raise UsageError("\n".join(shown)) from error
 
 
 def _unknown(name: str) -> str:
@@ -116,6 +123,6 @@ def _unknown(name: str) -> str:
         return f"{name}: no such file"
     hint = f"; did you mean {' or '.join(near)}?" if near else ""
     return (
-        f"{name}: expected a benchmark task or group, a structural IR file or a folder of them"
-        f"{hint} (`hardwon tasks` lists the benchmark)"
+        f"{name or repr(name)}: expected a built-in task, group or set, a structural IR file or a"
+        f" folder of them{hint} (`hardwon tasks` lists the benchmark)"
     )

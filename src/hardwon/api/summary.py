@@ -1,13 +1,10 @@
 """The summary of a run, derived from its journal alone."""
 
-import random
 from collections import Counter
-from collections.abc import Iterator, Sequence
 from typing import Any
 
-from hardwon.api.configuration import Configuration
-from hardwon.journal import IterationRecord, Journal, experience_digest
-from hardwon.learning import UNTEMPERED, Batch, Outcome, keep_best
+from hardwon.api.recorded import temperatures, won_so_far
+from hardwon.journal import Journal, experience_digest
 from hardwon.records import Experience, Record, Usage
 
 RUNNING = "not finished"
@@ -73,10 +70,9 @@ def summarise(journal: Journal, run: int, *, stopped: str | None = None) -> Summ
     record = journal.run_record(run)
     tasks = journal.tasks(run)
     names = {task.digest: task.test_name for task in tasks}
-    own = [*journal.experiences(run), *_unrecorded(journal, run)]
-    imported = journal.imported(run)
-    solved = {item.task.digest: item for item in (*imported, *own)}
-    shown = {experience_digest(item): item.task.test_name for item in (*imported, *own)}
+    won = won_so_far(journal, run)
+    solved = {item.task.digest: item for item in won}
+    shown = {experience_digest(item): item.task.test_name for item in won}
     samples: Counter[str] = Counter()
     correct: Counter[str] = Counter()
     usage = Usage()
@@ -85,7 +81,7 @@ def summarise(journal: Journal, run: int, *, stopped: str | None = None) -> Summ
     for step in journal.iterations(run):
         here = there = 0
         for digest in step.tasks:
-            for temperature in _temperatures(record.configuration, step.effort):
+            for temperature in temperatures(record, step.effort):
                 rows = journal.samples(run, step.index, digest, temperature).values()
                 right = sum(row.verdict.correct for row in rows)
                 samples[digest] += len(rows)
@@ -102,7 +98,7 @@ def summarise(journal: Journal, run: int, *, stopped: str | None = None) -> Summ
                 effort=step.effort,
                 demonstrations=tuple(shown[digest] for digest in step.demonstrations),
                 attempted=len(step.tasks),
-                solved=tuple(e.task.test_name for e in own if e.iteration == step.index),
+                solved=tuple(e.task.test_name for e in won if e.iteration == step.index),
                 samples=here,
                 correct=there,
             )
@@ -134,36 +130,4 @@ def summarise(journal: Journal, run: int, *, stopped: str | None = None) -> Summ
 def library_of(journal: Journal, run: int) -> tuple[Experience, ...]:
     """Return the answers to the tasks of a run, its own and those that were imported for it."""
     wanted = {task.digest for task in journal.tasks(run)}
-    found = (*journal.imported(run), *journal.experiences(run), *_unrecorded(journal, run))
-    return tuple(item for item in found if item.task.digest in wanted)
-
-
-def _unrecorded(journal: Journal, run: int) -> Iterator[Experience]:
-    """Yield what an iteration that was cut short has solved so far: it was paid for, and is right.
-
-    The run itself will remember the task by the best of all samples, once the iteration is done.
-    """
-    settings = journal.run_record(run).configuration
-    by_digest = {task.digest: task for task in journal.tasks(run)}
-    known = {item.task.digest for item in journal.experiences(run)}
-    for step in journal.iterations(run):
-        if step.finished_at is not None:
-            continue
-        for digest in step.tasks:
-            batches = tuple(_batches(journal, run, step, digest, settings))
-            outcome = Outcome(by_digest[digest], step.index, batches)
-            if outcome.solved and digest not in known:
-                yield keep_best(outcome, random.Random(0))
-
-
-def _batches(
-    journal: Journal, run: int, step: IterationRecord, digest: str, settings: dict[str, Any]
-) -> Iterator[Batch]:
-    for temperature in _temperatures(settings, step.effort):
-        rows = journal.samples(run, step.index, digest, temperature)
-        yield Batch(temperature, tuple(rows.values()))
-
-
-def _temperatures(configuration: dict[str, Any], effort: int) -> Sequence[float]:
-    plan = Configuration.model_validate(configuration).plan
-    return plan.temperatures if effort == 0 else (UNTEMPERED,)
+    return tuple(item for item in won_so_far(journal, run) if item.task.digest in wanted)

@@ -5,7 +5,6 @@ import sys
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 import hardwon
 from hardwon import api, bench
@@ -14,10 +13,11 @@ from hardwon.cli.experiences import experiences
 from hardwon.cli.experiment import experiment_command, finetuning_command
 from hardwon.cli.explaining import explain
 from hardwon.cli.improving import improve
-from hardwon.cli.inputs import EXIT_NOT_CORRECT, fail, read_program
+from hardwon.cli.inputs import EXIT_NOT_CORRECT, EXIT_UNUSABLE, fail, read_program
 from hardwon.cli.journal import journal
 from hardwon.cli.linting import lint
 from hardwon.cli.report import report
+from hardwon.cli.terminal import terminal, write_any_character
 from hardwon.cli.views import print_task_table, print_verdict, verdict_json
 from hardwon.ir import dump_task
 from hardwon.judge import JudgeError
@@ -33,7 +33,7 @@ app = typer.Typer(
     epilog="Start here: [bold]hardwon improve --task rope[/bold], then look into the folder that it"
     " names.",
 )
-out = Console()
+out = terminal()
 
 _WRITE = "Write a library"
 _TASKS = "Look at tasks and programs"
@@ -162,4 +162,9 @@ app.add_typer(experiences, name="experiences", rich_help_panel=_KEEP)
 
 def main() -> None:
     """Run the command line."""
-    app()
+    write_any_character()
+    try:
+        app()
+    except OSError as error:  # a full disk, say, under standard output
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(EXIT_UNUSABLE)

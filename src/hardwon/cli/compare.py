@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from hardwon import api
 from hardwon.cli import options
 from hardwon.cli.inputs import numbers
 from hardwon.cli.tables import print_tables
+from hardwon.cli.terminal import plain, terminal
 from hardwon.learning import FILTERS, POLICIES, Unit
 
 _ONCE_PER_RUN = ("runs", "tasks")
@@ -65,7 +65,7 @@ def compare_command(
     An interrupted comparison goes on when the command is repeated. What it finds is printed, and
     written as Markdown, CSV, JSON and SVG.
     """
-    err = Console(stderr=True)
+    err = terminal(stderr=True)
     with options.explained(err):
         if again:
             result = api.compared(out_dir)
@@ -91,4 +91,6 @@ def compare_command(
                 progress=options.announcer(err),
             )
     console = print_tables(table for table in result.tables if table.name not in _ONCE_PER_RUN)
-    console.print(f"Written to {out_dir}: README.md, and CSV, JSON and SVG.", highlight=False)
+    console.print(
+        f"Written to {plain(out_dir)}: README.md, and CSV, JSON and SVG.", highlight=False
+    )

@@ -5,6 +5,8 @@ Every event has `event` and `seconds` (since the run began here). The others, by
 run_began        tasks (names), groups (tasks by group), configuration
 iteration_began  iteration, effort (0: sampling; above: level of the search), tasks (names),
                  demonstrations (names, hardest first)
+asked            iteration, task (that a model was last asked about), usage (of the run so far, of
+                 samples on their way too); at most once a second
 sample           iteration, task, index, correct, stage (of the first failed check, or null),
                  replayed (found in the journal), usage
 solved           iteration, task, correct, samples, success_rate
@@ -22,9 +24,12 @@ from types import TracebackType
 from typing import Any, Self, TextIO
 
 from hardwon.api.summary import Summary
-from hardwon.cli.progress import Tally
+from hardwon.cli.tally import Tally
 from hardwon.journal import SampleRecord
-from hardwon.records import Experience, Task
+from hardwon.records import Experience, Task, Usage
+
+_ASKED_EVERY = 1.0
+"""Seconds between two events about requests; there may be hundreds in each of them."""
 
 
 class JsonEvents:
@@ -41,6 +46,7 @@ class JsonEvents:
         self._tasks = tasks
         self._configuration = configuration
         self._tally = Tally(clock)
+        self._asked_at = float("-inf")
         self._ended = False
 
     def __enter__(self) -> Self:
@@ -82,6 +88,20 @@ class JsonEvents:
             effort=effort,
             tasks=[task.test_name for task in tasks],
             demonstrations=self._tally.demonstrations,
+        )
+
+    def asked(self, task: Task, usage: Usage) -> None:
+        """See `Progress.asked`."""
+        self._tally.hear(task, usage)
+        now = self._tally.seconds
+        if now - self._asked_at < _ASKED_EVERY:
+            return
+        self._asked_at = now
+        self._say(
+            "asked",
+            iteration=self._tally.iteration,
+            task=task.test_name,
+            usage=self._tally.spent.model_dump(mode="json"),
         )
 
     def sampled(self, task: Task, record: SampleRecord, *, replayed: bool) -> None:

@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 
 from hardwon.api.errors import UsageError
 from hardwon.api.experiences import (
@@ -19,6 +18,7 @@ from hardwon.api.experiences import (
 )
 from hardwon.api.library import write_whole
 from hardwon.cli.inputs import EXIT_NOT_CORRECT, fail
+from hardwon.cli.terminal import plain, terminal
 from hardwon.journal import JournalError
 from hardwon.judge import JudgeError
 
@@ -58,8 +58,8 @@ def export(
     if out is None:
         sys.stdout.write(text)
     else:
-        Console(stderr=True).print(
-            f"{len(found)} experience{'s' * (len(found) != 1)} written to {escape(str(out))}",
+        terminal(stderr=True).print(
+            f"{len(found)} experience{'s' * (len(found) != 1)} written to {plain(out)}",
             highlight=False,
             soft_wrap=True,
         )
@@ -67,7 +67,9 @@ def export(
 
 @experiences.command("import")
 def import_(
-    file: Annotated[Path, typer.Argument(help="As `experiences export` writes it.")],
+    file: Annotated[
+        Path, typer.Argument(help="As `experiences export` writes it.", metavar="FILE")
+    ],
     into: Annotated[
         Path,
         typer.Option(
@@ -85,7 +87,7 @@ def import_(
 
     Exit code 0 if all were let in, 1 if some were refused, 2 if the input is unusable.
     """
-    err = Console(stderr=True)
+    err = terminal(stderr=True)
     try:
         with err.status("judging") as status:
             report = import_experiences(
@@ -99,7 +101,7 @@ def import_(
     if as_json:
         sys.stdout.write(json.dumps(report.model_dump(mode="json"), indent=2) + "\n")
     else:
-        _print(Console(), file, report)
+        _print(terminal(), file, report)
     raise typer.Exit(EXIT_NOT_CORRECT if report.refused else 0)
 
 
@@ -107,15 +109,15 @@ def _print(console: Console, file: Path, report: ImportReport) -> None:
     for refusal in report.refused:
         task = "" if refusal.task is None else f" ({refusal.task})"
         console.print(
-            f"[bold red]refused[/bold red] {escape(f'{file}, line {refusal.line}{task}')}:"
-            f" {escape(refusal.reason)}",
+            f"[bold red]refused[/bold red] {plain(f'{file}, line {refusal.line}{task}')}:"
+            f" {plain(refusal.reason)}",
             highlight=False,
             soft_wrap=True,
         )
     for name in report.imported:
-        console.print(f"[bold green]let in[/bold green] {escape(name)}", highlight=False)
+        console.print(f"[bold green]let in[/bold green] {plain(name)}", highlight=False)
     for name in report.known:
-        console.print(f"[dim]known already: {escape(name)}[/dim]", highlight=False)
+        console.print(f"[dim]known already: {plain(name)}[/dim]", highlight=False)
     goes_on = (
         "the first run here begins with them"
         if report.run is None

@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from hardwon import api
 from hardwon.agents import GuardianKind
 from hardwon.cli import options
 from hardwon.cli.inputs import fail, numbers
 from hardwon.cli.tables import print_tables
+from hardwon.cli.terminal import plain, terminal
 from hardwon.evaluation import MODES, Content
 from hardwon.journal import JournalError
 
@@ -55,7 +55,7 @@ def experiment_command(
     The paper's own numbers stand beside them, marked as such. An interrupted experiment goes on
     when the command is repeated.
     """
-    err = Console(stderr=True)
+    err = terminal(stderr=True)
     with options.explained(err):
         if sources:
             result = api.experimented(sources, out_dir)
@@ -80,7 +80,7 @@ def experiment_command(
             )
     console = print_tables(result.tables)
     console.print(
-        f"Written to {out_dir}: README.md with {len(result.tables)} tables and"
+        f"Written to {plain(out_dir)}: README.md with {len(result.tables)} tables and"
         f" {len(result.figures)} figures, and CSV, JSON and SVG of each.",
         highlight=False,
     )
@@ -127,4 +127,4 @@ def finetuning_command(
         )
     except (api.UsageError, JournalError) as error:
         fail(error)
-    Console().print(f"{number} chats written to {out_file}", highlight=False)
+    terminal().print(f"{number} chats written to {plain(out_file)}", highlight=False)

@@ -13,17 +13,19 @@ from rich.text import Text
 
 from hardwon import api, bench
 from hardwon.cli.inputs import fail, read_program
+from hardwon.cli.terminal import terminal
 from hardwon.judge import JudgeError
 from hardwon.languages import Annotation
 from hardwon.records import Task
 from hardwon.report import dataflow_svg
+from hardwon.report.wording import visible
 
 _WIDEST = 64
 """Lines longer than this do not push the column of types to the right."""
 
 
 def explain(
-    task: Annotated[str, typer.Argument(help="A benchmark task or a structural IR file.")],
+    task: Annotated[str, typer.Argument(help="A built-in task or a structural IR file.")],
     impl: Annotated[
         str | None,
         typer.Option(
@@ -57,7 +59,7 @@ def explain(
     if as_json:
         sys.stdout.write(json.dumps(annotation_json(found, annotation), indent=2) + "\n")
     else:
-        print_annotation(Console(), annotation, svg)
+        print_annotation(terminal(), annotation, svg)
     raise typer.Exit(1 if annotation.errors else 0)
 
 
@@ -103,7 +105,7 @@ def print_annotation(console: Console, annotation: Annotation, svg: Path | None)
         console.print(line, soft_wrap=True)
     elsewhere = [error for error in annotation.errors if not _has_line(annotation, error.line)]
     for error in elsewhere:
-        console.print(Text(f"{error.stage} error: {error.message}", "red"), soft_wrap=True)
+        console.print(Text(visible(f"{error.stage} error: {error.message}"), "red"), soft_wrap=True)
     if annotation.facts:
         console.print()
     width = max(map(len, annotation.facts), default=0)
@@ -127,7 +129,7 @@ def annotated_text(annotation: Annotation) -> list[Text]:
     column = max((length for length in lengths if length <= _WIDEST), default=0)
     printed: list[Text] = []
     for line in annotation.lines:
-        row = Text(line.text)
+        row = Text(visible(line.text))
         if line.text.lstrip().startswith("#"):
             row.stylize("dim")
         kinds: dict[str, list[str]] = {}
@@ -140,5 +142,5 @@ def annotated_text(annotation: Annotation) -> list[Text]:
         printed.append(row)
         printed += [Text(" " * column + "  ").append(note, "cyan") for note in notes[1:]]
         for error in line.errors:
-            printed.append(Text(f"# ^ {error.stage} error: {error.message}", "red"))
+            printed.append(Text(visible(f"# ^ {error.stage} error: {error.message}"), "red"))
     return printed

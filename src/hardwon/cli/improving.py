@@ -7,20 +7,19 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 
 from hardwon import api
 from hardwon.agents import GuardianKind, Mode, RepairerKind
 from hardwon.cli.events import JsonEvents
 from hardwon.cli.inputs import EXIT_INTERRUPTED, FAILURES, fail, numbers
 from hardwon.cli.progress import Display, LiveProgress, PlainProgress, QuietProgress
+from hardwon.cli.terminal import plain, terminal
 from hardwon.cli.views import print_solved
 from hardwon.learning import FILTERS, POLICIES, Unit
 from hardwon.records import Task
 
-out = Console()
-err = Console(stderr=True)
+out = terminal()
+err = terminal(stderr=True)
 
 _MODELS = "Models"
 _LEARNING = "Learning"
@@ -63,7 +62,12 @@ def improve(
     ] = api.OFFLINE,
     base_url: Annotated[
         str | None,
-        typer.Option(help="Of an OpenAI-compatible server.", rich_help_panel=_MODELS),
+        typer.Option(
+            help="Of an OpenAI-compatible server. Without it, what the environment says, or the"
+            " provider's own.",
+            metavar="URL",
+            rich_help_panel=_MODELS,
+        ),
     ] = None,
     mode: Annotated[
         Mode, typer.Option(help="Of the agentic system, as in the paper.", rich_help_panel=_MODELS)
@@ -93,18 +97,19 @@ def improve(
         api.Decoding | None,
         typer.Option(
             help="How a local model writes: freely, by the language's syntax, or by choosing among"
-            " legal statements; without it, typed for a local file and free otherwise.",
+            " legal statements. Without it, typed for a local file and free otherwise.",
             rich_help_panel=_MODELS,
         ),
     ] = None,
     max_output_tokens: Annotated[
-        int, typer.Option(help="Of one answer, without thinking.", rich_help_panel=_MODELS)
+        int, typer.Option(help="The most of one answer, without thinking.", rich_help_panel=_MODELS)
     ] = 1024,
     context_tokens: Annotated[
         int | None,
         typer.Option(
             "--context",
-            help="The most tokens of a prompt; the easiest demonstrations go first.",
+            help="The most tokens of a prompt; the easiest demonstrations go first. Without it, no"
+            " bound, or what fits a local model.",
             rich_help_panel=_MODELS,
         ),
     ] = None,
@@ -131,13 +136,17 @@ def improve(
     preset: Annotated[
         str | None,
         typer.Option(
-            help="[bold]paper[/bold]: the paper's settings for whatever is not given as an option.",
+            help="[bold]paper[/bold]: the paper's settings for whatever is not given as an option."
+            " Without it, the defaults below.",
+            metavar="paper",
             rich_help_panel=_LEARNING,
         ),
     ] = None,
     samples: Annotated[
         int,
-        typer.Option(help="Per task, temperature and iteration.", rich_help_panel=_LEARNING),
+        typer.Option(
+            help="Samples per task, temperature and iteration.", rich_help_panel=_LEARNING
+        ),
     ] = 64,
     temperatures: Annotated[
         str,
@@ -172,22 +181,24 @@ def improve(
     stop_after: Annotated[
         int | None,
         typer.Option(
-            help="Sample a task no further in an iteration after so many successes.",
+            help="Sample a task no further in an iteration after so many successes. Without it, all"
+            " samples are drawn.",
             rich_help_panel=_LEARNING,
         ),
     ] = None,
     efforts: Annotated[
         int | None,
         typer.Option(
-            help="Levels of search after the sampling, each four times as deep as the one before;"
-            " offline and search only.",
+            help="Levels of search after the sampling, each four times as deep as the one before."
+            f" Without it, {api.EFFORTS} for offline and search, which alone can search.",
             rich_help_panel=_LEARNING,
         ),
     ] = None,
     budget: Annotated[
         int | None,
         typer.Option(
-            help="Go on until so much is spent, instead of to the end of Algorithm 1.",
+            help="Go on until so much is spent (see --budget-unit). Without it, to the end of"
+            " Algorithm 1.",
             rich_help_panel=_LEARNING,
         ),
     ] = None,
@@ -195,18 +206,32 @@ def improve(
         Unit, typer.Option(help="What --budget counts.", rich_help_panel=_LEARNING)
     ] = Unit.SAMPLES,
     max_usd: Annotated[
-        float | None, typer.Option(help="Stop before this is spent.", rich_help_panel=_LIMITS)
+        float | None,
+        typer.Option(
+            help="Stop before so many dollars are spent. Without it, no cap.",
+            rich_help_panel=_LIMITS,
+        ),
     ] = None,
     max_tokens: Annotated[
         int | None,
-        typer.Option(help="Stop before so many, input and output.", rich_help_panel=_LIMITS),
+        typer.Option(
+            help="Stop before so many, input and output together. Without it, no cap.",
+            rich_help_panel=_LIMITS,
+        ),
     ] = None,
     max_minutes: Annotated[
-        float | None, typer.Option(help="Stop after this time.", rich_help_panel=_LIMITS)
+        float | None,
+        typer.Option(
+            help="Stop after so many minutes. Without it, no cap.", rich_help_panel=_LIMITS
+        ),
     ] = None,
     prices: Annotated[
         Path | None,
-        typer.Option(help="A price table of your own.", metavar="FILE", rich_help_panel=_LIMITS),
+        typer.Option(
+            help="A price table of your own. Without it, the one that comes with Hardwon.",
+            metavar="FILE",
+            rich_help_panel=_LIMITS,
+        ),
     ] = None,
     workers: Annotated[
         int,
@@ -291,14 +316,15 @@ def improve(
         fail(error)
     except KeyboardInterrupt:
         err.print(
-            "\ninterrupted. What was sampled is kept; to go on, repeat the command with --resume"
+            "\ninterrupted. What was sampled is kept; to go on, repeat the command with --resume",
+            soft_wrap=True,
         )
         raise typer.Exit(EXIT_INTERRUPTED) from None
     if not as_json:
         print_solved(out, result.summary, out_dir)
     if result.stopped is not None:
         err.print(
-            f"[yellow]stopped:[/yellow] {escape(result.stopped)}. What was sampled is kept; to go"
+            f"[yellow]stopped:[/yellow] {plain(result.stopped)}. What was sampled is kept; to go"
             " on, repeat the command with --resume and a higher limit",
             highlight=False,
             soft_wrap=True,
@@ -316,14 +342,7 @@ def _tell_price(
     most = api.estimated(tasks, configuration, means)
     if quiet:
         return
-    money = "at no price that is known" if most.usd is None else f"${most.usd:.2f}"
-    err.print(
-        f"the first iteration takes at most {most.requests} requests to the proposer,"
-        f" {most.input_tokens:,} input and {most.output_tokens:,} output tokens, {money};"
-        " answers in the cache cost nothing",
-        highlight=False,
-        soft_wrap=True,
-    )
+    err.print(str(most), highlight=False, soft_wrap=True)
 
 
 def _display(

@@ -1,15 +1,14 @@
-"""What commands share: exit codes, reading a program, and saying that the input is unusable."""
+"""What commands share: exit codes, reading a program, and refusing an input."""
 
 import sys
 from pathlib import Path
 from typing import NoReturn
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 
 from hardwon import api
 from hardwon.agents import ProposerError
+from hardwon.cli.terminal import plain, terminal
 from hardwon.ir import extract_impl
 from hardwon.journal import JournalError
 from hardwon.judge import JudgeError
@@ -41,7 +40,7 @@ def numbers(text: str) -> tuple[float, ...]:
 
 def fail(error: Exception) -> NoReturn:
     """Print an error that the user can mend, and exit."""
-    Console(stderr=True).print(f"[bold red]error:[/bold red] {escape(str(error))}", soft_wrap=True)
+    terminal(stderr=True).print(f"[bold red]error:[/bold red] {plain(error)}", soft_wrap=True)
     raise typer.Exit(EXIT_UNUSABLE)
 
 

@@ -6,12 +6,11 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from hardwon.api.errors import UsageError
 from hardwon.api.journals import RunOverview, overview, verify
 from hardwon.cli.inputs import fail
+from hardwon.cli.terminal import plain, terminal
 from hardwon.journal import JournalError
 
 journal = typer.Typer(
@@ -45,11 +44,11 @@ def verify_journal(source: Source, as_json: AsJson = False) -> None:
     if as_json:
         sys.stdout.write(json.dumps(found.model_dump(mode="json"), indent=2) + "\n")
         raise typer.Exit(1 if found.faults else 0)
-    console = Console()
+    console = terminal()
     for fault in found.faults:
-        console.print(f"[bold red]wrong[/bold red] {escape(fault)}", soft_wrap=True)
+        console.print(f"[bold red]wrong[/bold red] {plain(fault)}", soft_wrap=True)
     for note in found.notes:
-        console.print(f"[dim]{escape(note)}[/dim]", soft_wrap=True)
+        console.print(f"[dim]{plain(note)}[/dim]", soft_wrap=True)
     counts = (
         f"{_counted(found.runs, 'run')}, {_counted(found.iterations, 'iteration')}, "
         f"{_counted(found.samples, 'sample')}, {_counted(found.files, 'file')}"
@@ -74,35 +73,29 @@ def show_journal(source: Source, as_json: AsJson = False) -> None:
         rows = [row.model_dump(mode="json") for row in found]
         sys.stdout.write(json.dumps(rows, indent=2) + "\n")
         return
-    console = Console()
+    console = terminal()
     if not found:
         console.print("The journal holds no run.", highlight=False)
         return
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in ("run", "solved", "iterations", "samples", "correct", "tokens", "US$"):
-        table.add_column(column, justify="right", no_wrap=True)
-    for column in ("model", "begun (UTC)", "ending"):
-        table.add_column(column, overflow="fold")
     for item in found:
-        table.add_row(*_cells(item))
-    console.print(table)
+        _print_run(console, item)
 
 
-def _cells(item: RunOverview) -> tuple[str, ...]:
+def _print_run(console: Console, item: RunOverview) -> None:
+    """Print a run in three lines that fit a narrow terminal."""
     totals, run = item.totals, item.run
-    return (
-        str(run.id),
-        f"{totals.solved}/{totals.tasks}",
-        str(totals.iterations),
-        str(totals.samples),
-        str(totals.correct),
-        str(totals.usage.tokens),
-        f"{totals.usage.usd:.2f}",
-        escape(str(run.configuration.get("model", ""))),
-        f"{run.created_at:%Y-%m-%d %H:%M}",
-        escape(run.ending or "not ended"),
+    model = plain(run.configuration.get("model", ""))
+    lines = (
+        f"[bold]run {run.id}[/bold]  {run.created_at:%Y-%m-%d %H:%M} UTC  {model}",
+        f"  {totals.solved} of {_counted(totals.tasks, 'task')} solved"
+        f" in {_counted(totals.iterations, 'iteration')};"
+        f" {totals.correct:,} of {_counted(totals.samples, 'sample')} correct",
+        f"  {totals.usage.tokens:,} tokens, ${totals.usage.usd:.2f};"
+        f" {plain(run.ending or 'not ended')}",
     )
+    for line in lines:
+        console.print(line, highlight=False, soft_wrap=True)
 
 
 def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' * (number != 1)}"
+    return f"{number:,} {noun}{'s' * (number != 1)}"

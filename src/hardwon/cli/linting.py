@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from hardwon import api
 from hardwon.cli.inputs import fail, read_program
+from hardwon.cli.terminal import plain, terminal
 from hardwon.judge import JudgeError
 from hardwon.languages import Severity
 from hardwon.lint import Finding, LintReport, lint_markdown
@@ -26,9 +26,9 @@ def lint(
     tasks: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Benchmark tasks, groups, structural IR files or folders of them."
+            help="Built-in tasks, groups or sets of them, structural IR files or folders."
             " Without any, the whole benchmark.",
-            metavar="[NAME|GROUP|FILE|DIR]...",
+            metavar="[NAME|GROUP|SET|FILE|DIR]...",
             show_default=False,
         ),
     ] = None,
@@ -61,7 +61,7 @@ def lint(
         if impl is not None and len(selected) != 1:
             raise api.UsageError(f"--impl belongs to one task, {len(selected)} are selected")
         program = None if impl is None else read_program(impl, None, selected[0].test_name)
-        err = Console(stderr=True)
+        err = terminal(stderr=True)
         with err.status("linting") if err.is_terminal else _Nothing() as status:
             done: list[str] = []
 
@@ -85,7 +85,7 @@ def lint(
     elif as_markdown:
         sys.stdout.write(lint_markdown(reports))
     else:
-        print_reports(Console(), reports)
+        print_reports(terminal(), reports)
     raise typer.Exit(1 if any(report.count(Severity.ERROR) for report in reports) else 0)
 
 
@@ -117,7 +117,7 @@ def print_reports(console: Console, reports: Sequence[LintReport]) -> None:
             known = (mutation.variants, mutation.equivalent, mutation.caught)
             counts = [*map(str, known), str(len(mutation.survivors))]
         table.add_row(
-            escape(report.task),
+            plain(report.task),
             f"[bold red]{errors}[/bold red]" if errors else "0",
             f"[yellow]{warnings}[/yellow]" if warnings else "0",
             str(report.trivial_programs),
@@ -133,14 +133,14 @@ def print_reports(console: Console, reports: Sequence[LintReport]) -> None:
 
 def _print_details(console: Console, report: LintReport) -> None:
     if report.findings:
-        console.print(f"\n[bold]{escape(report.task)}[/bold]", highlight=False)
+        console.print(f"\n[bold]{plain(report.task)}[/bold]", highlight=False)
     for finding in report.findings:
         if finding.rule not in _QUIET:
             _print_finding(console, finding)
     for survivor in report.mutation.survivors if report.mutation else ():
         data = " (wrong on other data)" if survivor.other_data else ""
         console.print(
-            f"  [yellow]warning[/yellow] survivor{data}: {escape(survivor.change)}",
+            f"  [yellow]warning[/yellow] survivor{data}: {plain(survivor.change)}",
             highlight=False,
             soft_wrap=True,
         )
@@ -151,17 +151,17 @@ def _print_finding(console: Console, finding: Finding) -> None:
     color = _COLORS[finding.severity]
     place = f" {'.'.join(map(str, finding.where))}" if finding.where else ""
     console.print(
-        f"  [{color}]{finding.severity}[/{color}] {finding.rule}{escape(place)}:"
-        f" {escape(finding.message)}",
+        f"  [{color}]{finding.severity}[/{color}] {finding.rule}{plain(place)}:"
+        f" {plain(finding.message)}",
         highlight=False,
         soft_wrap=True,
     )
     if finding.advice:
-        console.print(f"      [dim]{escape(finding.advice)}[/dim]", highlight=False, soft_wrap=True)
+        console.print(f"      [dim]{plain(finding.advice)}[/dim]", highlight=False, soft_wrap=True)
     if finding.program is not None:
         _print_block(console, finding.program)
 
 
 def _print_block(console: Console, text: str) -> None:
     for line in text.splitlines():
-        console.print(f"      {escape(line)}", highlight=False, soft_wrap=True)
+        console.print(f"      {plain(line)}", highlight=False, soft_wrap=True)

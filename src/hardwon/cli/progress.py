@@ -1,7 +1,6 @@
 """What a run shows while it goes on: a live view on a terminal, plain lines elsewhere."""
 
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Protocol, Self
@@ -14,14 +13,15 @@ from rich.table import Table
 from rich.text import Text
 
 from hardwon.api.summary import Summary
+from hardwon.cli.tally import Tally
 from hardwon.journal import SampleRecord
 from hardwon.learning import SEARCHES, Progress
 from hardwon.records import Experience, Task, Usage
 
 _NAMED = 4
 """Demonstrations that are named; more are counted."""
-
-
+_BEAT = 30.0
+"""Seconds after which a log that has had no line gets one, as soon as anything happens."""
 _OTHER_LINES = 8
 """Lines of the view and around it that are not about groups."""
 
@@ -43,90 +43,6 @@ class Display(Progress, Protocol):
         ...
 
 
-class Tally:
-    """Counts what a run has done so far; all displays show some of it."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._start = clock()
-        self._seen: set[str] = set()
-        self.groups: Counter[str] = Counter()
-        """How many tasks have been sampled, by group, in their order."""
-        self.won: Counter[str] = Counter()
-        """How many of them are solved."""
-        self.iteration: int | None = None
-        self.attempted = 0
-        self.effort = 0
-        """Of the current iteration; above 0 each task gets one sample, the result of a search."""
-        self.demonstrations: tuple[str, ...] = ()
-        self.samples = 0
-        self.correct = 0
-        self.replayed = 0
-        """Samples that came from the journal; they count as samples, and took no time."""
-        self.usage = Usage()
-        self.drawn = 0
-        """Samples of the current iteration."""
-        self._fresh_before = 0
-        self._iteration_start = self._start
-
-    @property
-    def total(self) -> int:
-        """How many tasks have been sampled: all of the run, from its first iteration on."""
-        return self.groups.total()
-
-    @property
-    def solved(self) -> int:
-        """How many of them are solved."""
-        return self.won.total()
-
-    @property
-    def seconds(self) -> float:
-        """Time since the start."""
-        return self._clock() - self._start
-
-    @property
-    def rate(self) -> float:
-        """Fresh samples per second since the start."""
-        return (self.samples - self.replayed) / self.seconds if self.seconds > 0 else 0.0
-
-    def seconds_left(self, planned: int) -> float | None:
-        """Estimate how long the current iteration will go on; None while there is no telling.
-
-        Args:
-            planned: samples of the iteration. A run that stops a task early draws fewer.
-        """
-        fresh = self.samples - self.replayed - self._fresh_before
-        spent = self._clock() - self._iteration_start
-        if fresh <= 0 or spent <= 0:
-            return None
-        return max(0, planned - self.drawn) * spent / fresh
-
-    def began(
-        self, index: int, tasks: Sequence[Task], shown: Sequence[Experience], *, effort: int
-    ) -> None:
-        """Note that an iteration starts."""
-        new = [task for task in tasks if task.digest not in self._seen]
-        self._seen.update(task.digest for task in new)
-        self.groups.update(task.group for task in new)
-        self.iteration, self.attempted, self.drawn = index, len(tasks), 0
-        self.effort = effort
-        self.demonstrations = tuple(experience.task.test_name for experience in shown)
-        self._fresh_before = self.samples - self.replayed
-        self._iteration_start = self._clock()
-
-    def count(self, record: SampleRecord, *, replayed: bool) -> None:
-        """Note a sample."""
-        self.samples += 1
-        self.drawn += 1
-        self.correct += record.verdict.correct
-        self.replayed += replayed
-        self.usage += record.answer.usage
-
-    def win(self, experience: Experience) -> None:
-        """Note a solved task."""
-        self.won[experience.task.group] += 1
-
-
 class QuietProgress:
     """Says nothing until the end, which the command prints."""
 
@@ -146,6 +62,9 @@ class QuietProgress:
     ) -> None:
         """See `Progress.iteration_began`."""
 
+    def asked(self, task: Task, usage: Usage) -> None:
+        """See `Progress.asked`."""
+
     def sampled(self, task: Task, record: SampleRecord, *, replayed: bool) -> None:
         """See `Progress.sampled`."""
 
@@ -157,7 +76,7 @@ class QuietProgress:
 
 
 class PlainProgress:
-    """One line per iteration and per solved task, for logs."""
+    """One line per iteration and per solved task, for logs; a sign of life where that is rare."""
 
     def __init__(
         self,
@@ -169,6 +88,8 @@ class PlainProgress:
         self.console = console
         self.tally = Tally(clock)
         self._width = width
+        self._said_at = 0.0
+        """Seconds from the start to the last line."""
 
     def __enter__(self) -> Self:
         return self
@@ -197,10 +118,15 @@ class PlainProgress:
             f"  [dim]({', '.join(self._state())})[/dim]"
         )
 
+    def asked(self, task: Task, usage: Usage) -> None:
+        """See `Progress.asked`."""
+        self.tally.hear(task, usage)
+        self._beat(task)
+
     def sampled(self, task: Task, record: SampleRecord, *, replayed: bool) -> None:
         """See `Progress.sampled`."""
-        del task
         self.tally.count(record, replayed=replayed)
+        self._beat(task)
 
     def solved(self, experience: Experience) -> None:
         """See `Progress.solved`."""
@@ -214,15 +140,27 @@ class PlainProgress:
         """See `Display.finished`; the command prints the summary."""
 
     def _line(self, text: str) -> None:
+        self._said_at = self.tally.seconds
         self.console.print(text, highlight=False, soft_wrap=True)
+
+    def _beat(self, task: Task) -> None:
+        tally = self.tally
+        if tally.seconds - self._said_at < _BEAT:
+            return
+        counts = [
+            f"{_counted(tally.drawn, 'sample')} in this iteration",
+            *_spent(tally.spent),
+            _clock_text(tally.seconds),
+        ]
+        self._line(f"  at work on {escape(task.test_name)}  [dim]({', '.join(counts)})[/dim]")
 
     def _state(self) -> list[str]:
         """Return the counts of the run so far, in words."""
         tally = self.tally
         return [
             f"{tally.solved} solved",
-            f"{tally.rate:.0f} samples/s",
-            *_spent(tally.usage),
+            _rate_text(tally.rate),
+            *_spent(tally.spent),
             _clock_text(tally.seconds),
         ]
 
@@ -271,12 +209,13 @@ class LiveProgress(PlainProgress):
             Text(
                 f"shown: {_named(tally.demonstrations)}", "dim", no_wrap=True, overflow="ellipsis"
             ),
+            *self._at_work(),
             Text(
                 ", ".join(
                     [
                         f"{tally.solved}/{tally.total} tasks solved",
-                        f"{tally.rate:.0f} samples/s",
-                        *_spent(tally.usage),
+                        _rate_text(tally.rate),
+                        *_spent(tally.spent),
                         _clock_text(tally.seconds),
                         self._left(planned),
                     ]
@@ -284,6 +223,13 @@ class LiveProgress(PlainProgress):
                 "dim",
             ),
         )
+
+    def _at_work(self) -> list[RenderableType]:
+        """Return what a model is busy with, if there is one."""
+        if self.tally.at_work is None:
+            return []
+        text = f"at work on {self.tally.at_work}"
+        return [Text(text, "dim", no_wrap=True, overflow="ellipsis")]
 
     def _groups(self) -> RenderableType:
         """Return the tasks by group, as far as there is room: those with open tasks first."""
@@ -335,13 +281,20 @@ def _named(names: Sequence[str]) -> str:
 
 
 def _spent(usage: Usage) -> list[str]:
-    """Return tokens and money, as far as there are any."""
+    """Return requests, tokens and money, as far as there are any."""
+    requests = [f"{_counted(usage.requests, 'request')}"] if usage.requests else []
     tokens = [f"{usage.tokens:,} tokens"] if usage.tokens else []
-    return [*tokens, f"${usage.usd:,.2f}"] if usage.usd else tokens
+    money = [f"${usage.usd:,.2f}"] if usage.usd else []
+    return [*requests, *tokens, *money]
+
+
+def _rate_text(rate: float) -> str:
+    """Return a number of samples per second, or per minute where they are rare."""
+    return f"{60 * rate:.1f} samples/min" if 0 < rate < 1 else f"{rate:.0f} samples/s"
 
 
 def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'s' * (count != 1)}"
+    return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
 def _clock_text(seconds: float) -> str:

@@ -4,12 +4,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 
 from hardwon.api.errors import UsageError
 from hardwon.api.reporting import write_report
 from hardwon.cli.inputs import fail
+from hardwon.cli.terminal import plain, terminal
 from hardwon.journal import JournalError
 from hardwon.report.wording import number
 
@@ -46,11 +45,11 @@ def report(
         files = write_report(source, out=out, data=data, run=run)
     except (UsageError, JournalError) as error:
         fail(error)
-    console = Console()
+    console = terminal()
     size = number(files.page.stat().st_size / 1000)
     console.print(
-        f"{files.solved} of {files.total} tasks solved. The report is {escape(str(files.page))}"
-        f" ({size} kB), its data are in {escape(str(files.data))}.",
+        f"{files.solved} of {files.total} tasks solved. The report is {plain(files.page)}"
+        f" ({size} kB), its data are in {plain(files.data)}.",
         highlight=False,
         soft_wrap=True,
     )

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from rich.console import Console
 from rich.table import Table as Grid
 
+from hardwon.cli.terminal import plain, terminal
 from hardwon.evaluation import Table, shown
 
 _WIDE = 240
@@ -17,9 +18,9 @@ def print_tables(tables: Iterable[Table]) -> Console:
     Returns:
         The console that was printed to.
     """
-    console = Console()
+    console = terminal()
     if not console.is_terminal:
-        console = Console(width=_WIDE)
+        console = terminal(width=_WIDE)
     for table in tables:
         _print(console, table)
     return console
@@ -33,8 +34,8 @@ def _print(console: Console, table: Table) -> None:
         text = any(isinstance(row[at], str) for row in table.rows)
         grid.add_column(column, justify="left" if text else "right", overflow="fold")
     for row in table.rows:
-        grid.add_row(*(shown(cell).replace("[", "\\[") for cell in row))
+        grid.add_row(*(plain(shown(cell)) for cell in row))
     console.print(grid)
     for note in table.notes:
-        console.print(f"[dim]{note}[/dim]", highlight=False)
+        console.print(f"[dim]{plain(note)}[/dim]", highlight=False)
     console.print()

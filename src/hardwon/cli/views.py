@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from hardwon.api import Summary, TaskSummary
 from hardwon.bench import Entry
+from hardwon.cli.terminal import plain
 from hardwon.records import Task, Verdict
 
 _LONGEST_NOTE = 200
@@ -33,22 +33,22 @@ def verdict_json(task: Task, verdict: Verdict, seed: int) -> dict[str, Any]:
 def print_verdict(console: Console, task: Task, program: str, verdict: Verdict, seed: int) -> None:
     """Print a verdict with every error and the line that it is about."""
     if verdict.correct:
-        console.print(f"[bold green]correct[/bold green]  {escape(task.test_name)}")
+        console.print(f"[bold green]correct[/bold green]  {plain(task.test_name)}")
         return
     console.print(
-        f"[bold red]not correct[/bold red]  {escape(task.test_name)}"
+        f"[bold red]not correct[/bold red]  {plain(task.test_name)}"
         f"  (first failed check: {verdict.stage})"
     )
     lines = program.splitlines()
     for error in verdict.errors:
         place = f"line {error.line}" if error.line else "program"
         console.print(
-            f"  [bold]{error.stage}[/bold] {place}: {escape(error.message)}",
+            f"  [bold]{error.stage}[/bold] {place}: {plain(error.message)}",
             highlight=False,
             soft_wrap=True,
         )
         if error.line and error.line <= len(lines):
-            text = escape(lines[error.line - 1].strip())
+            text = plain(lines[error.line - 1].strip())
             console.print(f"      [dim]{text}[/dim]", highlight=False, soft_wrap=True)
     if verdict.functional is False:
         console.print(f"  [dim]the same inputs again: --seed {seed}[/dim]", highlight=False)
@@ -96,24 +96,23 @@ def print_solved(console: Console, summary: Summary, folder: Path) -> None:
     for name, task in summary.tasks.items():
         solved = _when(task)
         rate = "" if task.success_rate is None else f"{task.success_rate:.2f}"
-        table.add_row(escape(name), solved, rate, f"{task.correct} of {task.samples} correct")
+        table.add_row(plain(name), solved, rate, f"{task.correct} of {task.samples} correct")
     console.print(table)
     console.print(
         f"\n[bold]{summary.solved} of {summary.total} tasks solved[/bold]"
-        f" in {_counted(len(summary.iterations), 'iteration')}; {escape(summary.ending)}.",
+        f" in {_counted(len(summary.iterations), 'iteration')}; {plain(summary.ending)}.",
         highlight=False,
         soft_wrap=True,
     )
     for note, count in summary.without_program.items():
         drawn = sum(task.samples for task in summary.tasks.values())
         console.print(
-            f"{count} of {_counted(drawn, 'sample')} without a program:"
-            f" {escape(_first_line(note))}",
+            f"{count} of {_counted(drawn, 'sample')} without a program: {plain(_first_line(note))}",
             highlight=False,
             soft_wrap=True,
         )
     console.print(
-        f"The library is in {escape(str(folder / 'library'))}:"
+        f"The library is in {plain(folder / 'library')}:"
         " structural IR with `impl`, and one pytest file per operator.",
         highlight=False,
         soft_wrap=True,

@@ -69,7 +69,11 @@ def shown(cell: Cell) -> str:
 
 
 def to_csv(table: Table) -> str:
-    """Return a table as CSV; an estimate takes three columns."""
+    """Return a table as CSV; an estimate takes three columns.
+
+    Text that a spreadsheet would take for a formula gets an apostrophe in front: tasks are named by
+    strangers.
+    """
     wide = [
         any(isinstance(row[at], Estimate) for row in table.rows) for at in range(len(table.columns))
     ]
@@ -85,9 +89,15 @@ def to_csv(table: Table) -> str:
             if isinstance(cell, Estimate):
                 cells += [cell.value, cell.low, cell.high]
             else:
-                cells += ["" if cell is None else cell, *([""] * (2 * is_wide))]
+                cells += [_harmless(cell), *([""] * (2 * is_wide))]
         writer.writerow(cells)
     return text.getvalue()
+
+
+def _harmless(cell: Cell) -> object:
+    if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return f"'{cell}"
+    return "" if cell is None else cell
 
 
 def to_json(table: Table) -> str:

@@ -9,18 +9,30 @@ _THINK_TAG = re.compile(
     r"[<\[](/?)(?:think|thinking|thoughts?|reasoning|reflection)[>\]]", re.IGNORECASE
 )
 _THINK_CHANNEL = re.compile(r"<\|channel\|>analysis<\|message\|>.*?(?:<\|end\|>|\Z)", re.DOTALL)
-_TOKEN = re.compile(r"<\|\w{1,40}\|>|</?s>|<eos>|<(?:start|end)_of_turn>|<br ?/?>\n?")
+_TOKEN = re.compile(
+    r"<[|\uff5c][\w\u2581]{1,40}[|\uff5c]>|</?s>|<eos>|<(?:start|end)_of_turn>|<br ?/?>\n?"
+)
 """Special tokens that a server let through, and line breaks of HTML."""
+_TERMINAL = re.compile(r"\x1b\[[\d;]*[A-Za-z]")
+"""Colours and movements of a terminal."""
 _FENCE = re.compile(r"\s*(?P<marks>`{3,}|~{3,})(?P<info>[^`~]*)$")
-_KEY_IN_INFO = re.compile(r"\bimpl\s*:.*", re.IGNORECASE)
+_CODE_IN_INFO = re.compile(
+    r"\bimpl\s*:.*|(?<!\S)[A-Za-z_]\w*(?: *, *\w+)* = \S.*|(?<!\S)return .*", re.IGNORECASE
+)
 _QUOTE_MARK = re.compile(r"(?: *>)+ ?")
 _SHELL_MARK = re.compile(r" *>>> ")
 _GOES_ON_MARK = re.compile(r" *\.\.\.(?: |$)")
 _LINE_NUMBER = re.compile(
-    r" *(?:(?:L|line|step) *)?\(?(?P<number>\d{1,4})(?: *[|:] ?|[.)] |  +)", re.IGNORECASE
+    r" *(?:(?:L|line|step) *)?\(?(?P<number>\d{1,4})(?: *[|:\u2192] ?|[.)] |  +)", re.IGNORECASE
 )
 _CODE_IN_LINE = re.compile(r"(?: *(?:[-*+\u2022]|\d+[.)]) +)?`(?P<code>[^`]+)`$")
 _BULLET = re.compile(r" *[-*\u2022] +(?=[A-Za-z_]\w*(?: *, *\w+)* *=(?!=)|return\b)")
+_LABEL = re.compile(
+    r" *(?:the )?(?:final |correct(?:ed)? )?(?:answer|program|code|solution)(?: is)?: +"
+    r"(?=\w+(?: *, *\w+)* *=(?!=))",
+    re.IGNORECASE,
+)
+_GIT_HEADER = re.compile(r"diff --git |index [0-9a-f]+\.\.|(?:new|deleted) file mode ")
 _ENTITY = re.compile(r"&(?:[lg]t|amp|quot|apos|nbsp|equals|#\d{1,5}|#x[0-9a-fA-F]{1,4});")
 _TAG = re.compile(r"</?[A-Za-z][\w-]*(?: [^<>]*)?>|<!\[CDATA\[|\]\]>")
 _ESCAPE = re.compile(r"\\(?=[_*\[\]()])")
@@ -28,6 +40,7 @@ _WIDE = str.maketrans("\uff08\uff09\uff0c\uff1a\uff1d\uff3b\uff3d\uff0e", "(),:=
 _CHARACTERS = str.maketrans(
     {
         **dict.fromkeys("\u200b\u200c\u200d\u2060\ufeff\xad"),
+        **dict.fromkeys(chr(code) for code in range(0x20) if chr(code) not in "\t\n\r\x0b\x0c"),
         **dict.fromkeys("\xa0\u1680\u202f\u205f\u3000\x0b\x0c", " "),
         **{chr(code): " " for code in range(0x2000, 0x200B)},
         **dict.fromkeys("\r\x85\u2028\u2029", "\n"),
@@ -49,12 +62,12 @@ def clean_lines(answer: str) -> list[str]:
     That is: quote marks, prompts of Python's shell, line numbers, backticks around a whole line,
     tags and escapes of HTML and Markdown, tabs, invisible and full-width characters.
     """
-    text = _without_thoughts(_THINK_CHANNEL.sub("\n", answer))
+    text = _without_thoughts(_THINK_CHANNEL.sub("\n", _TERMINAL.sub("", answer)))
     text = _ENTITY.sub(lambda entity: html.unescape(entity[0]), text)
     text = _TOKEN.sub("\n", text.replace("\r\n", "\n")).translate(_CHARACTERS)
     lines = [line.expandtabs(4).rstrip() for line in text.split("\n")]
     lines = list(map(_plain_code, _without_numbers(_without_marks(lines))))
-    return [code["code"] if (code := _CODE_IN_LINE.match(line)) else line for line in lines]
+    return list(map(_without_backticks, lines))
 
 
 def _without_marks(lines: list[str]) -> list[str]:
@@ -81,6 +94,15 @@ def _without_numbers(lines: list[str]) -> list[str]:
     return cleaned
 
 
+def _without_backticks(line: str) -> str:
+    """Return a line without the backticks around it, or the one that starts or ends code."""
+    if code := _CODE_IN_LINE.match(line):
+        return code["code"]
+    if line.count("`") == 1 and (line.startswith("`") or line.endswith("`")):
+        return line.strip("`")
+    return line
+
+
 def _plain_code(line: str) -> str:
     """Return a line with the code in it, not its comment, in plain characters."""
     code, mark, comment = line.partition("#")
@@ -102,28 +124,35 @@ def split_fences(lines: list[str]) -> list[Segment]:
             segments.append(Segment(tuple(current), bool(opening)))
             info = fence["info"].strip()
             opening = fence["marks"] if info or not opening else ""
-            # Some put the key on the line of the fence.
-            key = _KEY_IN_INFO.search(info)
-            current = [key[0]] if key else []
+            # Some put the key, or the first statement, on the line of the fence.
+            code = _CODE_IN_INFO.search(info)
+            current = [code[0]] if code else []
         elif opening and line.endswith(opening):
-            code = line.rstrip(opening[0]).rstrip()
-            segments.append(Segment((*current, code), True))
+            segments.append(Segment((*current, line.rstrip(opening[0]).rstrip()), True))
             opening = ""
             current = []
         else:
             current.append(line)
     segments.append(Segment(tuple(current), bool(opening)))
-    return list(map(_undecorated, segments))
+    return [inner for segment in segments for inner in _opened(segment)]
+
+
+def _opened(segment: Segment) -> list[Segment]:
+    """Return what a segment holds: other fences, where a longer one stands around them."""
+    if segment.fenced and any(map(_FENCE.match, segment.lines)):
+        return split_fences(list(segment.lines))
+    return [_undecorated(segment)]
 
 
 def _undecorated(segment: Segment) -> Segment:
     """Return what a diff leaves behind; of other segments, the statements without bullets."""
-    lines = [line for line in segment.lines if line]
+    lines = [line for line in segment.lines if line and not _GIT_HEADER.match(line)]
     is_diff = all(line[0] in "+- @\\" for line in lines) and any(line[0] == "+" for line in lines)
     if segment.fenced and is_diff:
         kept = [line for line in lines if line[0] in "+ " and not line.startswith("+++")]
         return Segment(tuple(line[1:] for line in kept), fenced=True)
-    return Segment(tuple(_BULLET.sub("", line) for line in segment.lines), segment.fenced)
+    plain = (_LABEL.sub("", _BULLET.sub("", line)) for line in segment.lines)
+    return Segment(tuple(plain), segment.fenced)
 
 
 def _without_thoughts(answer: str) -> str:

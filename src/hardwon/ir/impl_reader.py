@@ -11,6 +11,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from hardwon.ir.answer_text import clean_lines, split_fences
 from hardwon.ir.pieces import assembled, piece_of
@@ -39,17 +40,20 @@ _INDICATOR = re.compile(r"\s*[|>][-+\d]*$")
 _JSON_TEXT = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _STATEMENT = re.compile(
     r"""\s*(?:[A-Za-z_]\w*(?:\s*,\s*[A-Za-z_]\w*)*[,\s]*=(?!=)
+        |[A-Za-z_]\w*\s*:\s*["'A-Za-z_][^=]*\s=\s
         |[(\[][\w\s,]+[)\]]\s*=(?!=)
         |return\b
         |for\b.*:$
-        |def\b.*\()""",
+        |(?:async\s+)?def\b.*\()""",
     re.VERBOSE,
 )
 """A line that starts like a statement of a program."""
+_Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 _FUNCTION_NAMES = ("program", "impl")
-_PROGRAM_FUNCTION = re.compile(r"\s*def\s+(?:program|impl)\b")
-_OTHER_FUNCTION = re.compile(r"\s*def\s+(?!(?:program|impl)\b)")
+_PROGRAM_FUNCTION = re.compile(r"\s*(?:async\s+)?def\s+(?:program|impl)\b")
+_OTHER_FUNCTION = re.compile(r"\s*(?:async\s+)?def\s+(?!(?:program|impl)\b)")
 _IMPORT = re.compile(r"\s*(?:import [\w.]+(?: as \w+)?|from [\w.]+ import .+)$")
+_PLACEHOLDER = re.compile(r"^[^#]*(?:[=(,]\s*(?:\.\.\.|\u2026)|return (?:\.\.\.|\u2026))")
 _RETURN = re.compile(r"\s*return\b")
 _COMMENT = re.compile(r"\s*#")
 
@@ -107,7 +111,9 @@ class _Extraction:
         """Return a block's program if it is complete."""
         if program := self.whole(block.lines[: block.length]):
             return program
-        for layout in _layouts(block.lines):
+        # The first line may be none of it: a command that writes what follows into a file.
+        first = next((at for at, line in enumerate(block.lines) if _can_start(line)), 0)
+        for layout in _layouts(block.lines[first:]):
             if program := self.leading(layout):
                 return program
         return None
@@ -197,7 +203,12 @@ class _Extraction:
 
 
 def _is_no_aside(block: _Block) -> bool:
-    """Whether a block is no comparison with PyTorch: it has the program, or no function at all."""
+    """Whether a block is no sketch with `...` and no comparison with PyTorch.
+
+    The latter has functions, and none of them is the program.
+    """
+    if any(map(_PLACEHOLDER.search, block.lines)):
+        return False
     return any(map(_PROGRAM_FUNCTION.match, block.lines)) or not any(
         map(_OTHER_FUNCTION.match, block.lines)
     )
@@ -350,7 +361,7 @@ def _indent(line: str) -> int:
 
 def _up_to_return(body: list[ast.stmt]) -> list[ast.stmt]:
     """Return the statements up to the first `return` or, without one, the first function."""
-    for kind in (ast.Return, ast.FunctionDef):
+    for kind in (ast.Return, _Function):
         for index, statement in enumerate(body, start=1):
             if isinstance(statement, kind):
                 return body[:index]
@@ -364,7 +375,7 @@ def _named_function(tree: ast.Module, lines: Sequence[str]) -> str | None:
     named = [
         node
         for node in ast.walk(tree)
-        if isinstance(node, ast.FunctionDef)
+        if isinstance(node, _Function)
         and node.name in _FUNCTION_NAMES
         and any(isinstance(inner, ast.Return) for inner in node.body)
     ]
@@ -382,7 +393,7 @@ def _returning(body: list[ast.stmt], lines: Sequence[str]) -> str | None:
     """Return the program that lines hold, bare or as a function; None if no `return` ends it."""
     if body and isinstance(body[-1], ast.Return):
         return _joined(lines[_start_of_last(body) :])
-    match [statement for statement in body if isinstance(statement, ast.FunctionDef)]:
+    match [statement for statement in body if isinstance(statement, _Function)]:
         case [function] if any(isinstance(inner, ast.Return) for inner in function.body):
             comments = [line for line in lines[: function.lineno - 1] if _COMMENT.match(line)]
             return _joined([*comments, *next(_layouts(_body_lines(function, lines)))])
@@ -401,7 +412,7 @@ def _start_of_last(body: list[ast.stmt]) -> int:
     return body[before[-1] - 1].end_lineno or 0
 
 
-def _body_lines(function: ast.FunctionDef, lines: Sequence[str]) -> list[str]:
+def _body_lines(function: _Function, lines: Sequence[str]) -> list[str]:
     """Return the lines of a function's body, its docstring left out, its comments kept."""
     body = function.body
     if len(body) > 1 and ast.get_docstring(function) is not None:

@@ -6,6 +6,8 @@ The last piece returns, and reads names that only earlier pieces bind.
 import ast
 from dataclasses import dataclass
 
+_PLAIN = (ast.Assign, ast.AnnAssign, ast.For)
+
 
 @dataclass(frozen=True, slots=True)
 class Piece:
@@ -27,8 +29,10 @@ def piece_of(tree: ast.Module, code: str) -> Piece:
     binds: set[str] = set()
     for statement in tree.body:
         # A loop, or a comprehension in the value, binds its own names.
-        inner = statement.value if isinstance(statement, ast.Assign) else statement
-        reads |= _names(statement, ast.Load) - _names(inner, ast.Store) - binds
+        inner: ast.AST | None = statement
+        if isinstance(statement, ast.Assign | ast.AnnAssign):
+            inner = statement.value
+        reads |= _names(statement, ast.Load) - _names(inner or statement, ast.Store) - binds
         binds |= _names(statement, ast.Store)
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
     return Piece(
@@ -36,7 +40,7 @@ def piece_of(tree: ast.Module, code: str) -> Piece:
         reads=frozenset(reads),
         binds=frozenset(binds),
         calls=frozenset(name for call in calls if (name := _root(call.func)) is not None),
-        is_plain=all(isinstance(statement, ast.Assign | ast.For) for statement in tree.body),
+        is_plain=all(isinstance(statement, _PLAIN) for statement in tree.body),
     )
 
 

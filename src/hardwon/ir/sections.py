@@ -124,8 +124,10 @@ class Section:
         node = self.text(key)
         if node is None:
             return ""
-        if not values.is_one_line(node.text):
-            self.report_value(key, described(node))
+        if not values.is_title(node.text):
+            longest = f", at most {values.LONGEST_TITLE} characters"
+            is_long = len(node.text) > values.LONGEST_TITLE
+            self.report(key, f"expected {_EXPECTED[key]}{longest * is_long}, got {described(node)}")
         return node.text
 
     def name(self, key: str) -> str:

@@ -16,6 +16,8 @@ from hardwon.ir.yaml_tree import MAX_BYTES, TextNode, described, read_tree
 from hardwon.languages import Language, UnknownLanguageError, get_language
 from hardwon.records import FunctionSpec, OutputSpec, Task, TensorSpec
 
+_REQUIRED_KEYS = ("inputs", "fns", "outputs")
+_OPTIONAL_KEYS = ("test_name", "language", "global", "parameters", "constraints", "impl")
 _TENSOR_KEYS = ("name", "dtype", "dims")
 _DRAWN_KEYS = ("data_gen", "min", "max")
 _FUNCTION_KEYS = ("name", "apply", "input_dtype", "output_dtype", "func_name")
@@ -68,14 +70,13 @@ def parse_task(
     root, problems = read_tree(text, source)
     if root is None:
         raise TaskFileError(problems)
+    if root.entries and root.entries.keys().isdisjoint((*_REQUIRED_KEYS, *_OPTIONAL_KEYS)):
+        # Some other YAML, or a configuration file: no need to go through it key by key.
+        first = shown(next(iter(root.entries)))
+        message = f"expected a task with {', '.join(_REQUIRED_KEYS)}, got a mapping with {first}"
+        raise TaskFileError([Problem(source, root.line, (), message)])
     report = Report(source, root, problems)
-    top = Section(
-        report,
-        root,
-        (),
-        required=("inputs", "fns", "outputs"),
-        optional=("test_name", "language", "global", "parameters", "constraints", "impl"),
-    )
+    top = Section(report, root, (), required=_REQUIRED_KEYS, optional=_OPTIONAL_KEYS)
     task = _read_task(top, default_name)
     if report.types_are_read:
         _consult(language, task, report)

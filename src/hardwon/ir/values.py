@@ -95,6 +95,15 @@ def is_name(text: str) -> bool:
     )
 
 
-def is_one_line(text: str) -> bool:
-    """Whether a text is neither blank nor broken over lines."""
-    return bool(text.strip()) and len(text.splitlines()) == 1
+LONGEST_TITLE = 200
+"""Characters of a name on one line; a file that is named after it must be possible."""
+
+
+def is_title(text: str) -> bool:
+    """Whether a text is a name on one line, without control characters: terminals obey those."""
+    return (
+        bool(text.strip())
+        and len(text) <= LONGEST_TITLE
+        and len(text.splitlines()) == 1
+        and not any(unicodedata.category(char) == "Cc" for char in text.replace("\t", ""))
+    )

@@ -8,13 +8,13 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from json import loads
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, delete, select
 
 from hardwon.journal.content import completion_digest, message_digest, read_completion, to_json
 from hardwon.journal.database import Database, insert_missing
 from hardwon.journal.errors import JournalError
 from hardwon.journal.schema import ExchangeRow, MessageRow, PromptMessageRow, PromptRow
-from hardwon.records import Completion, Exchange, Message, Parameters, Prompt
+from hardwon.records import Completion, Exchange, Finish, Message, Parameters, Prompt
 
 _PAGE = 256
 """Exchanges that are read at a time."""
@@ -35,16 +35,22 @@ class Responses:
     def keep(self, exchange: Exchange) -> None:
         """Record an exchange.
 
-        If the run has one of the same key already, that one stays, whatever it says: two requests
-        that were under way at the same time may both come back.
+        If the run has one of the same key already, that one stays: two requests that were under way
+        at the same time may both come back. Only where no answer had come, a later one takes its
+        place.
         """
         with self._database.writing() as connection:
             add(connection, self._run, exchange)
 
 
 def add(connection: Connection, run: int, exchange: Exchange) -> None:
-    """Insert an exchange unless the run has one of its key."""
+    """Insert an exchange, unless the run has one of its key that was answered."""
     _insert_prompt(connection, exchange.prompt)
+    known = find(connection, run, exchange.key)
+    if known is not None and known.finish is Finish.FAILED:
+        connection.execute(
+            delete(ExchangeRow).where(ExchangeRow.run == run, ExchangeRow.key == exchange.key)
+        )
     completion = exchange.completion.model_dump(mode="json")
     insert_missing(
         connection,

@@ -116,7 +116,7 @@ def _reading(file: Path) -> URL:
         query = {"mode": "rw"}
     else:
         query = {"mode": "ro", "immutable": "1"}  # nobody can change it here
-    name = f"file:{quote(str(file.absolute()))}"
+    name = f"file:{quote(os.fsencode(file.absolute()))}"
     return URL.create("sqlite", database=name, query={**query, "uri": "true"})
 
 

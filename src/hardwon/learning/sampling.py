@@ -1,16 +1,18 @@
 """Parallel sampling of the agentic system, with a journal that spares finished work."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
-from hardwon.agents.protocols import Request
+from hardwon.agents.protocols import Request, UnansweredError
 from hardwon.journal import Journal, SampleRecord
 from hardwon.learning.outcomes import Batch, Outcome
 from hardwon.learning.policies import View, whole
-from hardwon.records import Answer, Experience, Task, Verdict
+from hardwon.records import Answer, Experience, Task, Usage, Verdict
 
 UNTEMPERED = 0.0
 """Stands for the temperature of samples above the usual effort, which have none."""
@@ -23,6 +25,8 @@ _COMMIT = 16
 
 WAVE = 8
 """Samples that are asked for together where a batch may stop early."""
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,10 @@ class Progress(Protocol):
         """An iteration starts: which tasks it samples, with which demonstrations, how hard."""
         ...
 
+    def asked(self, task: Task, usage: Usage) -> None:
+        """A model answered, or failed to, while a task was sampled, at this cost."""
+        ...
+
     def sampled(self, task: Task, record: SampleRecord, *, replayed: bool) -> None:
         """A sample was judged, or found in the journal."""
         ...
@@ -105,6 +113,9 @@ class _Round:
     demonstrations: tuple[Experience, ...]
     effort: int
     samples: int
+    is_over: bool
+    """Whether it was finished before: then it has the samples that it has."""
+    unanswered: list[UnansweredError] = field(default_factory=list)
 
 
 class Sampling:
@@ -134,13 +145,24 @@ class Sampling:
         *,
         effort: int = 0,
     ) -> list[Outcome]:
-        """See `Environment.sample`. Above the usual effort, each task gets a few samples only."""
+        """See `Environment.sample`. Above the usual effort, each task gets a few samples only.
+
+        Samples whose requests were never answered are left out: they say nothing of their tasks.
+        A run that goes on asks for them again, if it was interrupted in the same iteration.
+
+        Raises:
+            UnansweredError: if there is no sample at all; the iteration is not over then.
+        """
         self._journal.begin_iteration(
             self._run, iteration, stratum, demonstrations, tasks, effort=effort
         )
         temperatures = self._plan.temperatures if effort == 0 else (UNTEMPERED,)
         samples = self._plan.samples if effort == 0 else SEARCHES
-        here = _Round(iteration, stratum, demonstrations, effort, samples)
+        is_over = any(
+            done.index == iteration and done.finished_at is not None
+            for done in self._journal.iterations(self._run)
+        )
+        here = _Round(iteration, stratum, demonstrations, effort, samples, is_over)
         self._progress.iteration_began(iteration, tasks, demonstrations, effort=effort)
         async with first_error(), asyncio.TaskGroup() as group:
             rows = [
@@ -150,11 +172,14 @@ class Sampling:
                 ]
                 for task in tasks
             ]
-        self._journal.finish_iteration(self._run, iteration)
-        return [
+        outcomes = [
             Outcome(task, iteration, tuple(batch.result() for batch in row))
             for task, row in zip(tasks, rows, strict=True)
         ]
+        if here.unanswered and not any(outcome.samples for outcome in outcomes):
+            raise here.unanswered[0]
+        self._journal.finish_iteration(self._run, iteration)
+        return outcomes
 
     def remember(self, experience: Experience) -> None:
         """See `Environment.remember`."""
@@ -170,7 +195,7 @@ class Sampling:
         for start in range(0, here.samples, size):
             wave = range(start, min(start + size, here.samples))
             missing = tuple(index for index in wave if index not in found)
-            if missing:
+            if missing and not here.is_over:
                 await self._draw(here, self._request(here, task, temperature, missing), found)
             # Later waves do not count, even if an interrupted run has some of their samples.
             if self._is_enough(found[index] for index in range(wave.stop) if index in found):
@@ -196,6 +221,7 @@ class Sampling:
                 item.digest: self._sizes[item.digest]
                 for item in (task, *(shown.task for shown in demonstrations))
             },
+            asked=partial(self._progress.asked, task),
         )
 
     async def _draw(self, here: "_Round", request: Request, found: dict[int, SampleRecord]) -> None:
@@ -222,6 +248,12 @@ class Sampling:
                 self._progress.sampled(task, record, replayed=False)
                 if len(fresh) >= _COMMIT:
                     commit()
+        except UnansweredError as error:
+            here.unanswered.append(error)
+            _LOG.warning(
+                "%s at temperature %g: not all samples came; those that did count alone (%s)",
+                *(task.test_name, request.temperature, error),
+            )
         finally:
             if fresh:  # also when interrupted: what was sampled is kept
                 commit()

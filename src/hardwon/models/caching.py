@@ -31,7 +31,7 @@ class Cached:
         Args:
             model: the one that is asked for what neither store has.
             record: what happened in one run: keeps every completion, failures too, so that the run
-                can be replayed as it was.
+                can be replayed as it was. A run that goes on asks again for what failed.
             cache: what any run may use: keeps what the model chose to say. A run goes on without it
                 if it fails.
             finishing: whether requests in flight are to end even if nobody waits for them.
@@ -118,7 +118,7 @@ class Cached:
     def _find(self, request: Exchange) -> Completion | None:
         if self._record is not None:
             found = self._record.find(request.key)
-            if found is not None:
+            if found is not None and found.finish is not Finish.FAILED:
                 return found
         found = self._find_in_cache(self._placed(request).key)
         if found is not None and self._record is not None:

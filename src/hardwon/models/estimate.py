@@ -19,6 +19,24 @@ class Estimate:
     """With room for thinking only if the settings give some."""
     usd: float | None
     """None if the price of the model is not known."""
+    questions: bool = False
+    """Whether a sample takes many short requests, whose number shows only as it goes; then the
+    counts are those of a single one per sample."""
+
+    def __str__(self) -> str:
+        """Say it in a sentence, for people."""
+        money = "at no price that is known" if self.usd is None else f"${self.usd:.2f}"
+        if self.questions:
+            return (
+                f"the first iteration draws {self.requests:,} samples by typed decoding, with many"
+                f" short questions each; their prompts have {self.input_tokens:,} tokens at most,"
+                f" read once per task and kept by the server; {money}"
+            )
+        return (
+            f"the first iteration takes at most {self.requests:,} requests to the proposer,"
+            f" {self.input_tokens:,} input and {self.output_tokens:,} output tokens, {money};"
+            " answers in the cache cost nothing"
+        )
 
     @property
     def tokens(self) -> int:

@@ -100,7 +100,10 @@ class LocalServer:
         try:
             answer = await self._client.post(url, json=payload)
         except httpx.HTTPError as error:
-            raise ModelError(f"{self.path.name}: its server is gone ({error})") from None
+            reason = str(error) or type(error).__name__
+            raise ModelError(
+                f"{self.path.name}: its server is gone ({reason}); is there enough memory?"
+            ) from None
         if answer.is_error:
             raise ModelError(f"{self.path.name}: {path} answers {answer.text}")
         return answer.json()

@@ -5,6 +5,7 @@ Run by `LocalServer`. It answers one request, to load the model, and serves unti
 
 import importlib
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from hardwon.workers import serve
 LOG = Path("llama.log")
 """Where llama.cpp's messages go, in the process's own folder."""
 
+_LOG_PREFIX = re.compile(r"[\d.]+ [A-Z] +(?:\S+ +)?\w+: ")
+"""E.g. "0.00.012.009 E srv    load_model: "."""
 _loaded: list[Any] = []
 """Keeps the server alive: it stops when nothing refers to it."""
 
@@ -30,7 +33,7 @@ def load(request: dict[str, Any]) -> dict[str, Any]:
             (conversations at a time), `threads`, and `environment` (variables to set first).
 
     Returns:
-        `base_url`, or `error` with llama.cpp's last words.
+        `base_url`, or `error` with what llama.cpp says.
     """
     os.environ.update(request["environment"])
     # OpenMP's threads spin while they wait for each other. Where other processes want the same
@@ -40,8 +43,11 @@ def load(request: dict[str, Any]) -> dict[str, Any]:
         os.dup2(log.fileno(), 2)
     try:
         server = _serve(request)
-    except (ImportError, RuntimeError, OSError, AttributeError) as error:
-        return {"error": f"{error}{_last_words()}"}
+    except (ImportError, OSError, AttributeError) as error:
+        return {"error": str(error)}
+    except RuntimeError as error:
+        advice = "is the file whole, and of a kind that this llama.cpp knows?"
+        return {"error": f"{_first_error() or error}; {advice}"}
     _loaded.append(server)
     return {"base_url": str(server.listening_address)}
 
@@ -62,6 +68,8 @@ def _serve(request: dict[str, Any]) -> Any:
     return xllamacpp.Server(parameters)
 
 
-def _last_words(lines: int = 3) -> str:
-    text = LOG.read_text(encoding="utf-8", errors="replace").strip()
-    return "".join(f"; {line.strip()}" for line in text.splitlines()[-lines:])
+def _first_error() -> str:
+    """Return what llama.cpp said first, without the time and the place in its source."""
+    # The log holds errors only; those that follow the first one are its consequences.
+    line, _, _ = LOG.read_text(encoding="utf-8", errors="replace").strip().partition("\n")
+    return _LOG_PREFIX.sub("", line.strip())

@@ -53,5 +53,8 @@ class ResponseStore(Protocol):
         ...
 
     def keep(self, exchange: Exchange) -> None:
-        """Record an exchange; keeping it again changes nothing."""
+        """Record an exchange.
+
+        Keeping it again changes nothing, but for one that failed: an answer takes its place.
+        """
         ...

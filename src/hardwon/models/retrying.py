@@ -10,6 +10,8 @@ from hardwon.records import Completion, Finish, Parameters, Prompt, Usage
 FIRST_PAUSE = 1.0
 """Seconds before the second attempt; each further pause is twice as long."""
 LONGEST_PAUSE = 60.0
+GONE = 3
+"""Requests in a row without an answer after which a server is taken to be gone."""
 
 
 class Retrying:
@@ -27,6 +29,8 @@ class Retrying:
         self._attempts = attempts
         self._wait = wait
         self._reached = False
+        self._in_a_row = 0
+        """Requests that got no answer since the last one that did."""
 
     @property
     def name(self) -> str:
@@ -40,7 +44,8 @@ class Retrying:
 
         Raises:
             CapReachedError: if the run may not spend more.
-            ModelError: if no request can succeed, or no server was ever reached.
+            ModelError: if no request can succeed, no server was ever reached, or `GONE` requests
+                in a row were given up: to try all others as often would take hours.
         """
         problem = TransientError("not tried", reached=False)
         for attempt in range(1, self._attempts + 1):
@@ -49,17 +54,23 @@ class Retrying:
             try:
                 completion = await self._model.complete(prompt, parameters, index=index, role=role)
             except PromptRefusedError as error:
-                self._reached = True
+                self._reached, self._in_a_row = True, 0
                 return _failed(f"the prompt was refused: {error}", attempt)
             except TransientError as error:
                 problem = error
                 self._reached |= error.reached
             else:
-                self._reached = True
+                self._reached, self._in_a_row = True, 0
                 usage = completion.usage.model_copy(update={"requests": attempt})
                 return completion.model_copy(update={"usage": usage})
         if not self._reached:
             raise ModelError(f"{self.name} cannot be used: {problem}; is the server running?")
+        self._in_a_row += 1
+        if self._in_a_row >= GONE:
+            raise ModelError(
+                f"{self.name} does not answer any more: {self._in_a_row} requests in a row were"
+                f" given up after {self._attempts} attempts each; the last one: {problem}"
+            )
         return _failed(
             f"no answer after {self._attempts} attempts; the last one: {problem}", self._attempts
         )

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from hardwon.languages.inspection import Law, Remark, Severity
+from hardwon.languages.inspection import Remark, Severity
 from hardwon.languages.protocol import Setting
 from hardwon.languages.step.linting.probing import StepProbe
 from hardwon.records import FunctionSpec, OutputSpec, Task, TensorSpec
@@ -184,44 +184,3 @@ def test_declared_constraints_excuse_the_sizes_that_they_exclude() -> None:
 def test_a_constraint_that_the_default_sizes_break_is_an_error() -> None:
     found = remarks(GOOD.model_copy(update={"constraints": ("M > 9",)}))
     assert found["constraint-broken"].severity is Severity.ERROR
-
-
-LAWFUL = GOOD.model_copy(
-    update={
-        "fns": (
-            function("mul", "return [input[0] * input[1]]", inputs=2),
-            function("minus", "return [input[0] - input[1]]", inputs=2),
-            function("first", "return [input[0]]", inputs=2),
-            function("abs", "return [input[0].abs()]"),
-            function("magnitude", "return [(input[0] * input[0]).sqrt()]"),
-            function("square", "return [input[0] * input[0]]"),
-            function("nudge", "return [input[0] + 1e-7]"),
-            function("nothing", "return [input[0] / 0 * 0]"),
-        )
-    }
-)
-
-
-@pytest.mark.parametrize(
-    ("law", "holds"),
-    [
-        (Law("commutes", ("fn_mul",), (0, 1)), True),
-        (Law("commutes", ("fn_minus",), (0, 1)), False),
-        (Law("equal", ("fn_abs", "fn_magnitude")), True),
-        (Law("equal", ("fn_abs", "fn_square")), False),
-        (Law("returns", ("fn_first",), (0,)), True),
-        (Law("returns", ("fn_first",), (1,)), False),
-        (Law("keeps", ("fn_first",)), True),
-        (Law("keeps", ("fn_nudge",)), False),
-        (Law("fixed", ("fn_abs", "fn_square")), True),
-        (Law("fixed", ("fn_square", "fn_abs")), False),
-        (Law("absorbed", ("fn_abs", "fn_square")), True),
-        (Law("absorbed", ("fn_square", "fn_abs")), False),
-    ],
-)
-def test_laws_are_decided_on_random_elements(law: Law, holds: bool) -> None:
-    assert StepProbe(LAWFUL).holds([law]) == (holds,)
-
-
-def test_a_law_about_nothing_but_nan_does_not_hold() -> None:
-    assert StepProbe(LAWFUL).holds([Law("fixed", ("fn_nothing", "fn_nothing"))]) == (False,)

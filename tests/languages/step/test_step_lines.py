@@ -1,6 +1,5 @@
 """Reading line by line never means anything else than reading as a whole."""
 
-from dataclasses import fields, is_dataclass
 from typing import Any
 
 import pytest
@@ -8,10 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hardwon.languages.step import parser, syntax
+from hardwon.languages.step.dims import ONE
 from hardwon.languages.step.elaborate import elaborate
 from hardwon.languages.step.parser import ParseError, parse
 from hardwon.languages.step.signature import Function, Signature
-from hardwon.languages.step.types import Scalar
+from hardwon.languages.step.types import Scalar, Stream
 
 LINES = (
     "a = step.Map(fn=fn_x).apply(E0)",
@@ -68,7 +68,7 @@ def outcome(read: Any, text: str) -> object:
 
 
 def as_a_whole(text: str) -> syntax.Program:
-    return parser._whole(parser._normalise(text))
+    return parser._rest((), parser._normalise(text))
 
 
 def require_equal(text: str) -> None:
@@ -96,16 +96,10 @@ def test_a_line_means_the_same_at_any_place(line: str) -> None:
 
 def test_a_repeated_line_knows_where_it_stands() -> None:
     program = parse("a = step.Copy().apply(E0)\n\na = step.Copy().apply(E0)\nreturn a")
-    assert [sorted(lines_of(s)) for s in program.statements] == [[1], [3], [4]]
-
-
-def lines_of(value: object) -> set[int]:
-    if isinstance(value, tuple):
-        return {line for item in value for line in lines_of(item)}
-    if not is_dataclass(value):
-        return set()
-    found = {line for f in fields(value) for line in lines_of(getattr(value, f.name))}
-    return found | {value.line} if hasattr(value, "line") else found
+    assert [statement.line for statement in program.statements] == [1, 3, 4]
+    stream = Stream(Scalar(), (ONE,))
+    signature = Signature((("E0", stream),), (), (stream, stream), frozenset(), frozenset())
+    assert [node.line for node in elaborate(program, signature, {}).graph.nodes] == [1, 3]
 
 
 def test_an_operator_is_resolved_anew_where_a_name_means_something_else() -> None:
@@ -115,3 +109,24 @@ def test_an_operator_is_resolved_anew_where_a_name_means_something_else() -> Non
     assert [e.message for e in right.errors if "fn_x" in e.message and "needs" in e.message] == []
     wrong = elaborate(parse("fn_x = M\na = step.Map(fn=fn_x)\nreturn a"), signature, {})
     assert "Map(fn=...) needs a function of the task, got the size M" in wrong.errors[0].message
+
+
+def test_errors_name_the_line_they_are_on_and_not_the_one_where_the_statement_starts() -> None:
+    stream = Stream(Scalar(), (ONE,))
+    signature = Signature((("E0", stream),), (), (stream,), frozenset(), frozenset())
+    text = """\
+a, b = step.Copy().apply(E0)
+for x, y in zip([a],
+                [nowhere]):
+    z = step.Zip().apply((
+        x,
+        unknown))
+for u, v in [a, b]:
+    w = u
+return z"""
+    errors = elaborate(parse(text), signature, {}).errors
+    assert [(error.line, error.message) for error in errors] == [
+        (3, "'nowhere' is not defined"),
+        (6, "'unknown' is not defined"),
+        (7, "expected 2 values to unpack, got a stream"),
+    ]

@@ -71,6 +71,10 @@ def test_layout_does_not_matter(text: str) -> None:
     assert parse(text) == parse(PLAIN)
 
 
+def test_an_annotation_says_nothing() -> None:
+    assert parse("a: Stream[fp32] = E0\nreturn a") == parse("a = E0\nreturn a")
+
+
 def test_a_comment_on_an_unindented_first_line_is_no_block() -> None:
     text = "# Steps:\n" + PLAIN.replace("E1 =", "    E1 =", 1).replace("\n", "\n    ")
     assert print_program(parse(text)) == f"# Steps:\n{PLAIN}"
@@ -114,7 +118,7 @@ TARGETS = "expected a name or a tuple of names to assign to, got "
         ("def f(): pass", "a function definition" + NO_STATEMENT),
         ("class A: pass", "a class definition" + NO_STATEMENT),
         ("a += b", "an augmented assignment" + NO_STATEMENT),
-        ("a: b = c", "an annotated assignment" + NO_STATEMENT),
+        ("a: b", "an annotated assignment" + NO_STATEMENT),
         ("del a", "`Delete`" + NO_STATEMENT),
         ("a = b.shape", "attribute access (`.shape`) is not part of the language"),
         ("a = lambda x: x", "a lambda is not part of the language"),

@@ -14,6 +14,8 @@ def affine_errors(graph: Graph) -> tuple[Diagnostic, ...]:
     """Return one error per stream that is consumed more than once, at the second consumption."""
     errors: list[Diagnostic] = []
     uses = graph.uses()
+    if max(uses.values(), default=0) <= 1:
+        return ()
     seen: Counter[Ref] = Counter()
     for node in graph.nodes:
         for ref in node.inputs:

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from hardwon.languages.step.dims import Dim
 from hardwon.languages.step.graph import INPUT, Graph, Ref
-from hardwon.languages.step.primitives import RuleError
+from hardwon.languages.step.memo import IdentityMemo
+from hardwon.languages.step.primitives import Primitive, RuleError
 from hardwon.languages.step.signature import Signature
-from hardwon.languages.step.types import Stream
+from hardwon.languages.step.types import Stream, interned
 from hardwon.records import Diagnostic, Stage
 
 
@@ -41,7 +43,7 @@ def infer_types(graph: Graph, signature: Signature, sizes: Mapping[str, int]) ->
         if len(inputs) < len(node.inputs):
             continue
         try:
-            results = node.primitive.infer(tuple(inputs), sizes)
+            results, fresh = _inferred(sizes, node.primitive, *inputs)
         except RuleError as error:
             errors.append(
                 Diagnostic(
@@ -53,7 +55,7 @@ def infer_types(graph: Graph, signature: Signature, sizes: Mapping[str, int]) ->
             )
             continue
         for port, result in enumerate(results):
-            types[Ref(index, port)] = _with_own_dims(result, index)
+            types[Ref(index, port)] = _with_own_dims(result, index) if fresh else result
     for position, (ref, declared) in enumerate(zip(graph.outputs, signature.outputs, strict=False)):
         found = types.get(ref)
         if found is not None and found != declared:
@@ -69,13 +71,20 @@ def infer_types(graph: Graph, signature: Signature, sizes: Mapping[str, int]) ->
     return Typing(types, tuple(errors))
 
 
+@IdentityMemo
+def _inferred(
+    sizes: Mapping[str, int], primitive: Primitive, *streams: Stream
+) -> tuple[tuple[Stream, ...], bool]:
+    """Return the types of the results, and whether a dimension of them is up to the data."""
+    results = tuple(map(interned, primitive.infer(streams, sizes)))
+    symbols = (name for result in results for dim in result.shape for name, _ in dim.powers)
+    return results, any(map(_is_fresh, symbols))
+
+
+@lru_cache(maxsize=4096)
 def _with_own_dims(stream: Stream, index: int) -> Stream:
     """Make the dimensions that only the data decides unique to the node that made them."""
-    for dim in stream.shape:
-        for symbol, _ in dim.powers:
-            if _is_fresh(symbol):
-                return Stream(stream.dtype, tuple(_own(dim, index) for dim in stream.shape))
-    return stream
+    return interned(Stream(stream.dtype, tuple(_own(dim, index) for dim in stream.shape)))
 
 
 def _own(dim: Dim, index: int) -> Dim:

@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from hardwon.languages.step import syntax as s
 from hardwon.languages.step.dims import LARGEST, Dim, integer, symbol
@@ -23,6 +24,10 @@ MAX_EVALUATIONS = 50_000
 MAX_ERRORS = 50
 _NAMED_DEPTH = 2
 """How deep in lists of lists streams are still named after the list."""
+_ZIP = Zip()
+"""One for all, so that what is known of it is known of all."""
+_ALIKE = 0.6
+"""How alike two names have to be for one to be a misspelling of the other."""
 _MAX_CLOSE = 1000
 """Among how many names the one that an unknown name may stand for is looked for."""
 
@@ -97,13 +102,16 @@ class _Elaborator:
     sizes: Mapping[str, int]
     operators: dict[s.Operator, _Known]
     names: dict[str, _Value] = field(default_factory=dict)
-    nodes: list[Node] = field(default_factory=list)
+    nodes: list[tuple[Node, tuple[Ref, ...]]] = field(default_factory=list)
+    """With their results, whose names may come later."""
     named: dict[Ref, str] = field(default_factory=dict)
     """What the author called the streams, first name first come."""
     errors: list[Diagnostic] = field(default_factory=list)
     evaluations: int = 0
     comments: tuple[str, ...] = ()
     """Comments waiting for the first node of their statement."""
+    first: int = 0
+    """The line of the current statement, from which the lines within it count."""
 
     def run(self, program: s.Program) -> Elaboration:
         for port, (name, _) in enumerate(self.signature.inputs):
@@ -128,12 +136,12 @@ class _Elaborator:
         except _TooManyErrorsError:
             pass
         inputs = tuple(name for name, _ in self.signature.inputs)
-        nodes = tuple([self.with_names(*item) for item in enumerate(self.nodes)])
+        nodes = tuple([self.with_names(*item) for item in self.nodes])
         graph = Graph(inputs, nodes, outputs, (*self.comments, *closing), line)
         return Elaboration(graph, tuple(self.errors))
 
-    def with_names(self, index: int, node: Node) -> Node:
-        names = tuple([self.named.get(ref) for ref in node.results(index)])
+    def with_names(self, node: Node, results: tuple[Ref, ...]) -> Node:
+        names = tuple([self.named.get(ref) for ref in results])
         if not any(names):
             return node
         return Node(node.primitive, node.inputs, node.outputs, node.line, node.comments, names)
@@ -145,12 +153,14 @@ class _Elaborator:
         rule: str | None = None,
         stage: Stage = Stage.TYPES,
     ) -> None:
+        line = None if line is None else self.first + line
         diagnostic = Diagnostic(stage=stage, line=line, message=message, rule=rule)
         if diagnostic not in self.errors:  # a loop body can fail alike in every run
             self.errors.append(diagnostic)
 
     def statement(self, statement: s.Statement) -> None:
         self.comments += statement.comments
+        self.first = statement.line
         match statement:
             case s.Assign(targets=targets, value=value):
                 result = self.value(value)
@@ -158,9 +168,10 @@ class _Elaborator:
                     self.bind(target, result)
             case s.Evaluate(value=value):
                 self.value(value)
-            case s.For(target=target, iterable=iterable, body=body, line=line):
-                for item in self.items(self.value(iterable), line, "`for`"):
+            case s.For(target=target, iterable=iterable, body=body):
+                for item in self.items(self.value(iterable), 0, "`for`"):
                     self.count()
+                    self.first = statement.line
                     self.bind(target, item)
                     for inner in body:
                         self.statement(inner)
@@ -194,6 +205,7 @@ class _Elaborator:
             self.named.setdefault(value, name)
 
     def returned(self, statement: s.Return) -> tuple[Ref, ...]:
+        self.first = statement.line
         value = self.value(statement.value)
         items = value.items if isinstance(value, _Values) else (value,)
         refs: list[Ref] = []
@@ -201,12 +213,10 @@ class _Elaborator:
             if isinstance(item, Ref):
                 refs.append(item)
             elif not isinstance(item, _Unknown):
-                self.error(
-                    statement.line, f"expected `return` with streams, got {self.called(item)}"
-                )
+                self.error(0, f"expected `return` with streams, got {self.called(item)}")
         if len(refs) == len(items) and len(refs) != len(self.signature.outputs):
             self.error(
-                statement.line,
+                0,
                 f"expected `return` with {len(self.signature.outputs)} stream(s), the task's"
                 f" outputs, got {len(refs)}",
                 rule="one stream per declared output",
@@ -264,8 +274,8 @@ class _Elaborator:
             )
             return UNKNOWN
         known = [*(fn.name for fn in self.signature.functions), *self.names]
-        near = difflib.get_close_matches(name, known[:_MAX_CLOSE], n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        near = max([(_likeness(name, other), other) for other in known[:_MAX_CLOSE]], default=None)
+        hint = f"; did you mean {near[1]!r}?" if near and near[0] else ""
         self.error(line, f"{name!r} is not defined{hint}", rule="names are bound before use")
         return UNKNOWN
 
@@ -405,7 +415,7 @@ class _Elaborator:
         if count > MAX_NODES:
             raise _ProgramTooLargeError
         if receiver.inputs is Inputs.ZIPPED and len(streams) > 1:
-            streams = self.node(Zip(), streams, 1, line)
+            streams = self.node(_ZIP, streams, 1, line)
         results = self.node(receiver, streams, count, line)
         return results[0] if _single(receiver) else _Values(results)
 
@@ -413,10 +423,11 @@ class _Elaborator:
         self, primitive: Primitive, streams: tuple[Ref, ...], count: int, line: int
     ) -> tuple[Ref, ...]:
         self.count(count)
-        node = Node(primitive, streams, count, line, self.comments)
+        node = Node(primitive, streams, count, self.first + line, self.comments)
         self.comments = ()
-        self.nodes.append(node)
-        return node.results(len(self.nodes) - 1)
+        results = node.results(len(self.nodes))
+        self.nodes.append((node, results))
+        return results
 
     def streams(self, primitive: Primitive, argument: _Value, line: int) -> tuple[Ref, ...] | None:
         """Return the streams that a primitive is applied to, or None after an error."""
@@ -461,6 +472,14 @@ class _Elaborator:
                 return f"a list of {len(items)}"
             case _Unknown():
                 return "something unknown"
+
+
+@lru_cache(maxsize=1 << 15)
+def _likeness(name: str, other: str) -> float:
+    """Return how alike two names are, at most 1; 0 if the one is hardly meant by the other."""
+    matcher = difflib.SequenceMatcher(a=other, b=name)
+    bounds = (matcher.real_quick_ratio, matcher.quick_ratio, matcher.ratio)
+    return matcher.ratio() if all(bound() >= _ALIKE for bound in bounds) else 0.0
 
 
 def _spelled_with(expression: s.Operator) -> frozenset[str] | None:

@@ -51,7 +51,7 @@ class Graph:
 
     def uses(self) -> Counter[Ref]:
         """Return how often each stream is consumed. Returning one is not a consumption."""
-        return Counter(ref for node in self.nodes for ref in node.inputs)
+        return Counter([ref for node in self.nodes for ref in node.inputs])
 
     def refs(self) -> Iterator[Ref]:
         """Yield every stream, inputs first."""

@@ -1,13 +1,14 @@
-"""Reads programs of plain lines line by line, because the programs of a task share most of them.
+"""Reads the plain lines of programs one by one, because the programs of a task share most of them.
 
 A line is plain if it is one statement of its own wherever it stands: not indented, with balanced
-brackets, without strings and without a block. Only a program of nothing but such lines, all of them
-without an error, is read here; everything else is read as a whole, and means the same either way.
+brackets, without strings and without a block. Such lines are read here for as long as they come
+without an error; the rest of a program is read as a whole, and means the same either way.
 """
 
 import keyword
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 from hardwon.languages.step import syntax as s
 from hardwon.languages.step.primitives import PRIMITIVES
@@ -30,7 +31,7 @@ _CALL = re.compile(
 _RETURN = re.compile(rf"return ({_NAMES})", re.ASCII)
 
 LineReader = Callable[[str], s.Statement | None]
-"""Reads a line as line 1 and without its comment; None if it is not plain, or has an error."""
+"""Reads a line without its comment, as line 0; None if it is not plain, or has an error."""
 
 
 def is_plain(code: str) -> bool:
@@ -43,104 +44,73 @@ def is_plain(code: str) -> bool:
     )
 
 
-def read_lines(text: str, read: LineReader) -> s.Program | None:
-    """Return a program of plain lines that ends well, or None if it has to be read as a whole."""
+def read_lines(lines: Sequence[str], read: LineReader) -> tuple[tuple[s.Statement, ...], int]:
+    """Return the statements that a program starts with, and how many lines that has taken.
+
+    Comments belong to the statement below them, so those above the first line that is not plain are
+    left to whoever reads it.
+    """
     statements: list[s.Statement] = []
+    done = 0
     comments: tuple[str, ...] = ()
-    returns = False
-    for number, line in enumerate(text.split("\n"), start=1):
+    for number, line in enumerate(lines, start=1):
         code, mark, comment = line.partition("#")
-        code = code.rstrip(" ")
         if mark and (comment := comment.lstrip("#").strip()):
             comments += (comment,)
+        code = code.rstrip(" ")
         if not code:
             continue
-        statement = _common(code, read, number, comments)
+        statement = read(code)
         if statement is None:
-            found = read(code)
-            if found is None:
-                return None
-            statement = _at(found, number, comments)
-        returns = returns or isinstance(statement, s.Return)
-        statements.append(statement)
-        comments = ()
-    return s.Program(tuple(statements), comments) if returns else None
-
-
-def _common(
-    code: str, read: LineReader, line: int, comments: tuple[str, ...]
-) -> s.Statement | None:
-    """Read a primitive on named streams, or a return of them; None if it is anything else."""
-    if call := _CALL.fullmatch(code):
-        into, operator, opening, streams, closing = call.groups()
-        names, arguments = into.split(", "), streams.split(", ")
-        operation = read(operator)
-        if (
-            not isinstance(operation, s.Evaluate)
-            or len(opening) != len(closing)
-            or not RESERVED.isdisjoint(names)
-            or not RESERVED.isdisjoint(arguments)
-        ):
-            return None
-        given: tuple[s.Expression, ...] = tuple([s.Name(name, line) for name in arguments])
-        if opening and len(given) > 1:
-            given = (s.Sequence(given, line),)
-        bound = tuple([s.Name(name, line) for name in names])
-        target = bound[0] if len(bound) == 1 else s.Targets(bound, line)
-        applied = s.Apply(_expression(operation.value, line), given, line)
-        return s.Assign((target,), applied, comments, line)
-    if result := _RETURN.fullmatch(code):
-        names = result[1].split(", ")
-        if RESERVED.isdisjoint(names):
-            results = tuple([s.Name(name, line) for name in names])
-            value = results[0] if len(results) == 1 else s.Sequence(results, line)
-            return s.Return(value, comments, line)
-    return None
+            break
+        statements.append(_at(statement, number, comments))
+        done, comments = number, ()
+    return tuple(statements), done
 
 
 def _at(statement: s.Statement, line: int, comments: tuple[str, ...]) -> s.Statement:
-    """Return the same statement on another line."""
+    """Return a statement as it stands in a program."""
     match statement:
         case s.Assign(targets=targets, value=value):
-            moved = tuple([_target(target, line) for target in targets])
-            return s.Assign(moved, _expression(value, line), comments, line)
+            return s.Assign(targets, value, comments, line)
         case s.Return(value=value):
-            return s.Return(_expression(value, line), comments, line)
+            return s.Return(value, comments, line)
         case s.Evaluate(value=value):
-            return s.Evaluate(_expression(value, line), comments, line)
+            return s.Evaluate(value, comments, line)
         case s.For():
             raise AssertionError("a loop has a colon, so it is no plain line")
 
 
-def _target(target: s.Target, line: int) -> s.Target:
-    if isinstance(target, s.Name):
-        return s.Name(target.id, line)
-    return s.Targets(tuple([_target(item, line) for item in target.items]), line)
+def read_common(code: str, read: LineReader) -> s.Statement | None:
+    """Read a primitive on named streams, or a return of them; None if it is anything else.
+
+    This is for lines that are new, but whose operator has been met before.
+    """
+    if call := _CALL.fullmatch(code):
+        into, operator, opening, streams, closing = call.groups()
+        bound, given = into.split(", "), streams.split(", ")
+        operation = read(operator)
+        if (
+            not isinstance(operation, s.Evaluate)
+            or len(opening) != len(closing)
+            or not RESERVED.isdisjoint(bound)
+            or not RESERVED.isdisjoint(given)
+        ):
+            return None
+        arguments: tuple[s.Expression, ...] = tuple(map(_name, given))
+        if opening and len(given) > 1:
+            arguments = (s.Sequence(arguments),)
+        targets = tuple(map(_name, bound))
+        target = targets[0] if len(targets) == 1 else s.Targets(targets)
+        return s.Assign((target,), s.Apply(operation.value, arguments))
+    if result := _RETURN.fullmatch(code):
+        names = result[1].split(", ")
+        if RESERVED.isdisjoint(names):
+            results = tuple(map(_name, names))
+            return s.Return(results[0] if len(results) == 1 else s.Sequence(results))
+    return None
 
 
-def _expressions(items: tuple[s.Expression, ...], line: int) -> tuple[s.Expression, ...]:
-    return tuple([_expression(item, line) for item in items])
-
-
-def _expression(expression: s.Expression, line: int) -> s.Expression:
-    match expression:
-        case s.Name(id=name):
-            return s.Name(name, line)
-        case s.Apply(receiver=receiver, arguments=arguments):
-            return s.Apply(_expression(receiver, line), _expressions(arguments, line), line)
-        case s.Operator(primitive=primitive, arguments=named):
-            values = tuple([(name, _expression(value, line)) for name, value in named])
-            return s.Operator(primitive, values, line)
-        case s.Integer(value=value):
-            return s.Integer(value, line)
-        case s.Sequence(items=items):
-            return s.Sequence(_expressions(items, line), line)
-        case s.Product(left=left, right=right):
-            return s.Product(_expression(left, line), _expression(right, line), line)
-        case s.Index(sequence=sequence, at=at):
-            return s.Index(_expression(sequence, line), at, line)
-        case s.ZipLists(lists=lists):
-            return s.ZipLists(_expressions(lists, line), line)
-        case s.Comprehension(element=element, loops=loops):
-            moved = tuple([(_target(at, line), _expression(over, line)) for at, over in loops])
-            return s.Comprehension(_expression(element, line), moved, line)
+@lru_cache(maxsize=4096)
+def _name(name: str) -> s.Name:
+    return s.Name(name)

@@ -16,7 +16,7 @@ from functools import lru_cache
 
 from hardwon.languages.step import syntax as s
 from hardwon.languages.step.dims import LARGEST
-from hardwon.languages.step.lines import MODULE, RESERVED, is_plain, read_lines
+from hardwon.languages.step.lines import MODULE, RESERVED, is_plain, read_common, read_lines
 from hardwon.languages.step.primitives import PRIMITIVES
 from hardwon.records import Diagnostic, Stage
 
@@ -40,14 +40,20 @@ def parse(text: str) -> s.Program:
         ParseError: with all errors of the text.
     """
     text = _normalise(text)
-    return read_lines(text, _line) or _whole(text)
+    lines = text.split("\n")
+    statements, done = read_lines(lines, _line)
+    rest = "\n" * done + "\n".join(lines[done:])  # whose lines keep their numbers
+    return _rest(statements, rest)
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=1 << 15)
 def _line(code: str) -> s.Statement | None:
-    """Read a line, if it is plain (see `lines`) and has no error."""
+    """Read a line as line 0, if it is plain (see `lines`) and has no error."""
     if not is_plain(code):
         return None
+    common = read_common(code, _line)
+    if common is not None:
+        return common
     try:
         body = _python_tree(code).body
     except ParseError:
@@ -59,22 +65,25 @@ def _line(code: str) -> s.Statement | None:
     return None if reader.shadowed & RESERVED else statements[0]
 
 
-def _whole(text: str) -> s.Program:
-    tree = _python_tree(text)
+def _rest(before: tuple[s.Statement, ...], text: str) -> s.Program:
+    """Read what comes after some statements that are read already."""
+    body = _python_tree(text).body if text.strip() else []
     reader = _Reader(_comments(text))
-    statements = reader.block(tree.body)
+    statements = (*before, *reader.block(body))
     if not statements and not reader.errors:
         reader.error(None, "expected a program, got nothing but comments or blank lines")
-    elif statements and not _returns(tree.body):
-        last = tree.body[-1].end_lineno
+    elif statements and not _returns(before, body):
+        last = body[-1].end_lineno if body else before[-1].line
         reader.error(last, "expected `return` with the result streams at the end of the program")
     if reader.errors:
         raise ParseError(tuple(reader.errors))
     return s.Program(statements, reader.take_comments(None))
 
 
-def _returns(body: list[ast.stmt]) -> bool:
-    return any(isinstance(statement, ast.Return) for statement in body)
+def _returns(before: tuple[s.Statement, ...], body: list[ast.stmt]) -> bool:
+    return any(isinstance(item, s.Return) for item in before) or any(
+        isinstance(item, ast.Return) for item in body
+    )
 
 
 def _fail(line: int | None, message: str) -> ParseError:
@@ -158,6 +167,12 @@ class _Reader:
         self.errors: list[Diagnostic] = []
         self.shadowed: set[str] = set()
         self.depth = 0
+        self.first = 0
+        """Where the current statement starts."""
+
+    def within(self, node: ast.expr) -> int:
+        """Return a line as the parts of a statement count them."""
+        return node.lineno - self.first
 
     def error(self, line: int | None, message: str, rule: str | None = None) -> None:
         self.errors.append(Diagnostic(stage=Stage.PARSE, line=line, message=message, rule=rule))
@@ -177,7 +192,7 @@ class _Reader:
         return tuple(statements)
 
     def statement(self, node: ast.stmt, comments: tuple[str, ...]) -> s.Statement | None:
-        line = node.lineno
+        line = self.first = node.lineno
         match node:
             case ast.Assign(targets=targets, value=value):
                 expression = self.expression(value)
@@ -185,6 +200,12 @@ class _Reader:
                 if expression is None or len(read) != len(targets):
                     return None
                 return s.Assign(read, expression, comments, line)
+            case ast.AnnAssign(target=ast.Name() as annotated, value=value) if value is not None:
+                # Models like to say what a stream is; the checker finds that out for itself.
+                expression, only = self.expression(value), self.target(annotated)
+                return (
+                    s.Assign((only,), expression, comments, line) if expression and only else None
+                )
             case ast.Return(value=None):
                 self.error(line, "expected `return` with the result streams, got nothing")
             case ast.Return(value=value) if value is not None:
@@ -222,10 +243,10 @@ class _Reader:
                     self.error(node.lineno, f"{name!r} cannot be assigned to")
                     return None
                 self.shadowed.add(name)
-                return s.Name(name, node.lineno)
+                return s.Name(name, self.within(node))
             case ast.Tuple(elts=items) | ast.List(elts=items) if items:
                 read = tuple(t for t in map(self.target, items) if t is not None)
-                return s.Targets(read, node.lineno) if len(read) == len(items) else None
+                return s.Targets(read, self.within(node)) if len(read) == len(items) else None
         self.error(
             node.lineno,
             f"expected a name or a tuple of names to assign to, got {_called(node)}",
@@ -244,7 +265,7 @@ class _Reader:
             self.depth -= 1
 
     def _expression(self, node: ast.expr) -> s.Expression | None:
-        line = node.lineno
+        line, within = node.lineno, self.within(node)
         match node:
             case ast.Call():
                 return self.call(node)
@@ -252,24 +273,26 @@ class _Reader:
                 if name.startswith("__"):
                     self.error(line, f"{name!r} is not part of the language")
                     return None
-                return s.Name(name, line)
+                return s.Name(name, within)
             case ast.Constant(value=int(value)) if not isinstance(value, bool):
-                return self.integer(value, line)
+                return self.integer(value, node)
             case ast.BinOp(left=left, op=ast.Mult(), right=right):
                 sides = self.expressions([left, right])
-                return s.Product(sides[0], sides[1], line) if sides else None
+                return s.Product(sides[0], sides[1], within) if sides else None
             case ast.List(elts=items) | ast.Tuple(elts=items):
                 read = self.expressions(items)
-                return None if read is None else s.Sequence(read, line)
+                return None if read is None else s.Sequence(read, within)
             case ast.Subscript(value=value, slice=at):
                 sequence = self.expression(value)
                 index = self.literal_index(at)
-                return None if sequence is None or index is None else s.Index(sequence, index, line)
+                if sequence is None or index is None:
+                    return None
+                return s.Index(sequence, index, within)
             case (
                 ast.ListComp(elt=element, generators=generators)
                 | ast.GeneratorExp(elt=element, generators=generators)
             ):
-                return self.comprehension(element, generators, line)
+                return self.comprehension(element, generators, node)
             case ast.Attribute(value=ast.Name(id=module), attr=attr) if module == MODULE:
                 if attr in PRIMITIVES:
                     self.error(line, f"expected arguments: `step.{attr}(...).apply(...)`")
@@ -283,11 +306,11 @@ class _Reader:
         )
         return None
 
-    def integer(self, value: int, line: int) -> s.Integer | None:
+    def integer(self, value: int, node: ast.expr) -> s.Integer | None:
         if value > LARGEST:
-            self.error(line, f"expected an integer of at most {LARGEST}")
+            self.error(node.lineno, f"expected an integer of at most {LARGEST}")
             return None
-        return s.Integer(value, line)
+        return s.Integer(value, self.within(node))
 
     def expressions(self, nodes: list[ast.expr]) -> tuple[s.Expression, ...] | None:
         read = [self.expression(node) for node in nodes]
@@ -301,12 +324,13 @@ class _Reader:
         if not isinstance(node, ast.Constant) or type(node.value) is not int:
             self.error(node.lineno, f"expected an integer as an index, got {_called(node)}")
             return None
-        read = self.integer(node.value, node.lineno)
+        read = self.integer(node.value, node)
         return None if read is None else sign * read.value
 
     def comprehension(
-        self, element: ast.expr, generators: list[ast.comprehension], line: int
+        self, element: ast.expr, generators: list[ast.comprehension], node: ast.expr
     ) -> s.Comprehension | None:
+        line = node.lineno
         if len(generators) > MAX_DEPTH:
             self.error(line, f"expected at most {MAX_DEPTH} loops in a comprehension")
             return None
@@ -320,7 +344,9 @@ class _Reader:
                 return None
             loops.append((target, over))
         read = self.expression(element)
-        return None if read is None else s.Comprehension(read, tuple(loops), line)
+        if read is None:
+            return None
+        return s.Comprehension(read, tuple(loops), self.within(node))
 
     def call(self, node: ast.Call) -> s.Expression | None:
         line = node.lineno
@@ -340,7 +366,7 @@ class _Reader:
                 if not arguments:
                     self.error(line, "`.apply` needs at least one stream")
                     return None
-                return s.Apply(operator, arguments, line)
+                return s.Apply(operator, arguments, self.within(node))
             case ast.Attribute(attr=attr):
                 self.error(
                     line,
@@ -354,7 +380,7 @@ class _Reader:
                 if node.keywords:
                     self.error(line, "`zip` takes lists only, no keywords")
                     return None
-                return None if lists is None else s.ZipLists(lists, line)
+                return None if lists is None else s.ZipLists(lists, self.within(node))
             case ast.Name(id=("list" | "tuple") as kind) if (
                 kind not in self.shadowed and len(node.args) == 1 and not node.keywords
             ):
@@ -392,7 +418,7 @@ class _Reader:
         # Positional arguments are spelled out, so that equal programs print alike.
         by_name.update(zip(known, positional, strict=False))
         arguments = tuple((key, by_name[key]) for key in known if key in by_name)
-        return s.Operator(name, arguments, node.lineno)
+        return s.Operator(name, arguments, self.within(node))
 
     def unknown_primitive(self, line: int, name: str) -> None:
         self.error(

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 
 from hardwon.languages.protocol import Reading
 from hardwon.languages.step.affine import affine_errors, insert_copies
@@ -10,6 +10,7 @@ from hardwon.languages.step.checker import TypedGraph, infer_types
 from hardwon.languages.step.decompile import decompile
 from hardwon.languages.step.elaborate import elaborate
 from hardwon.languages.step.graph import INPUT, Graph, Ref
+from hardwon.languages.step.memo import IdentityMemo
 from hardwon.languages.step.normal import normal_form
 from hardwon.languages.step.parser import MAX_CHARACTERS, ParseError, parse
 from hardwon.languages.step.printer import print_program
@@ -93,7 +94,7 @@ def _stream_types(graph: Graph, types: Mapping[Ref, Stream]) -> tuple[StreamType
     return tuple(found)
 
 
-@lru_cache(maxsize=16384)
+@IdentityMemo
 def _type_texts(stream: Stream) -> tuple[str, str]:
     return str(stream.dtype), shape_text(stream.shape)
 

@@ -14,6 +14,7 @@ from hardwon.languages.step.types import (
     Stream,
     element_dims,
     from_components,
+    interned,
     parse_component,
 )
 from hardwon.records import Task
@@ -66,7 +67,9 @@ def _signature_of(task: Task) -> Signature:
             symbols.update(*(dim.symbols for dim in element_dims(item)))
         return from_components(items)
 
-    inputs = tuple((i.name, Stream(dtype_of(i.dtype), dims_of(i.dims))) for i in task.inputs)
+    inputs = tuple(
+        (i.name, interned(Stream(dtype_of(i.dtype), dims_of(i.dims)))) for i in task.inputs
+    )
     for parameter in task.parameters:
         dtype_of(parameter.dtype)
         dims_of(parameter.dims)

@@ -2,6 +2,7 @@
 
     program    = statement*                          (comments belong to the statement below them)
     statement  = target ("=" target)* "=" expression
+               | NAME ":" annotation "=" expression      (the annotation means nothing)
                | "for" target "in" expression ":" statement+
                | "return" expression
                | expression
@@ -15,7 +16,8 @@
                | expression "." "apply" "(" expression, ... ")"
     argument   = [NAME "="] expression
 
-Values are immutable and compare by meaning: lines are not part of their identity.
+Values are immutable and compare by meaning: lines are not part of their identity. A statement knows
+its line in the text; what is in it counts from there, so that it is the same wherever it stands.
 """
 
 from dataclasses import dataclass, field

@@ -7,6 +7,7 @@ Shapes are written innermost first, as in the language: `[K, N, M]` is data of P
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from hardwon.languages.step.dims import Dim, parse_dim
 
@@ -88,6 +89,12 @@ class Stream:
 
     def __str__(self) -> str:
         return f"Stream({self.dtype}, {shape_text(self.shape)})"
+
+
+@lru_cache(maxsize=1 << 14)
+def interned(stream: Stream) -> Stream:
+    """Return the one object that stands for all equal streams, for `memo.IdentityMemo`."""
+    return stream
 
 
 def shape_text(dims: tuple[Dim, ...]) -> str:

@@ -95,6 +95,11 @@ class ScriptedProvider:
         try:
             content = path.read_bytes()
             value = yaml.safe_load(content.decode("utf-8"))
+            if not isinstance(value, list | dict):
+                raise ModelError(
+                    f"the script {path} cannot be read: expected a list of answers, or the keys"
+                    " `rules` and `answers`"
+                )
             self._script = Script.model_validate(
                 {"answers": value} if isinstance(value, list) else value
             )

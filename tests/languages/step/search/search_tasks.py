@@ -1,5 +1,10 @@
 """Small tasks for the search, none of them in a benchmark."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
 from hardwon.languages.step.synthesis.search.serving import Session
 from hardwon.records import Task
 from support import read
@@ -191,6 +196,18 @@ SCALED = (
     .replace("[Q*P]", "[Q, P]")
     .replace(".reshape(-1)", "")
 )
+
+
+@contextmanager
+def double_precision() -> Iterator[None]:
+    """Set what the searching process sets for itself."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        torch.set_default_dtype(before)
 
 
 def session(text: str, start: str | None = None, seed: int = 0) -> Session:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 import pytest
-import torch
 from search_tasks import (
     CENTRE,
     CENTRED,
@@ -12,6 +11,7 @@ from search_tasks import (
     SCALED,
     TUPLES,
     TWO,
+    double_precision,
     session,
     sizes,
 )
@@ -30,12 +30,8 @@ BUDGET = 5_000
 
 @pytest.fixture(autouse=True)
 def _double_precision() -> Iterator[None]:
-    """Set what the searching process sets for itself."""
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    with torch.no_grad():
+    with double_precision():
         yield
-    torch.set_default_dtype(before)
 
 
 @pytest.fixture(scope="module")

@@ -12,19 +12,20 @@ import torch
 
 from hardwon.languages.inspection import Law, Remark, Severity
 from hardwon.languages.protocol import Setting, TaskError
+from hardwon.languages.step.linting.bodies import call_once, random_element, units_of
+from hardwon.languages.step.linting.laws import laws_hold
 from hardwon.languages.step.semantics.base import RunError
 from hardwon.languages.step.settings import DEFAULT_SIZES, holds
-from hardwon.languages.step.signature import Function, signature_of
+from hardwon.languages.step.signature import signature_of
 from hardwon.languages.step.simulator.evaluators import Unit
 from hardwon.languages.step.simulator.namespace import (
     Namespace,
-    bind_body,
     build_namespace,
     draw_inputs,
     run_references,
 )
 from hardwon.languages.step.synthesis.values import base
-from hardwon.languages.step.types import Component, Multihot, components
+from hardwon.languages.step.types import Multihot, components
 from hardwon.records import Task
 
 Tensors = list[torch.Tensor]
@@ -34,8 +35,6 @@ Values = dict[str, Any]
 
 _DRAWS = 3
 """How often other data is tried before a result is said not to depend on something."""
-_SCALES = (1.0, 1e-3, 30.0)
-"""Magnitudes of the random elements on which laws are tried; small ones reveal small constants."""
 _ROUNDING = 1e-3
 """Relative difference between float32 and float64 above which rounding decides the result."""
 _TEXT = 200
@@ -75,7 +74,7 @@ def _answer(request: dict[str, Any], data: list[bytearray]) -> tuple[dict[str, A
     remarks = [asdict(remark) for remark in probe.remarks(request["settings"])]
     laws: Sequence[Law] = request["laws"]
     try:
-        holds = probe.holds(laws)
+        holds = laws_hold(request["task"], laws)
     except TaskError:
         holds = (False,) * len(laws)  # the remarks say why
     return {"remarks": remarks, "holds": holds}, ()
@@ -145,7 +144,7 @@ class StepProbe:
         parameters = {parameter.name for parameter in self.task.parameters}
         read_by_any: set[str] = set()
         data: Values = space.globals["input_data"]
-        for unit in _units(space):
+        for unit in units_of(space):
             watched = _Watched(data)
             space.globals["input_data"] = watched
             self._function(unit)
@@ -166,12 +165,12 @@ class StepProbe:
     def _function(self, unit: Unit) -> None:
         name = unit.function.name
         where = ("fns", name)
-        state, inputs = _element(unit, torch.Generator().manual_seed(0))
+        state, inputs = random_element(unit, torch.Generator().manual_seed(0))
         given = [*(state or ()), *inputs]
         kept = _clones(given)
         try:
             _reseed(1)
-            first = _call(unit, state, inputs)
+            first = call_once(unit, state, inputs)
             if not _same(given, kept):
                 self._say(
                     Severity.WARNING,
@@ -183,7 +182,7 @@ class StepProbe:
             for tensor, before in zip(given, kept, strict=True):
                 tensor.copy_(before)
             _reseed(2)
-            again = _call(unit, state, inputs)
+            again = call_once(unit, state, inputs)
         except (RunError, RuntimeError) as error:
             self._broken.add(name)
             self._say(
@@ -394,157 +393,13 @@ class StepProbe:
         except TaskError as error:
             yield "", _short(error)
             return
-        for unit in _units(space):
+        for unit in units_of(space):
             if unit.function.name in self._broken:
                 continue
             try:
-                _call(unit, *_element(unit, torch.Generator().manual_seed(0)))
+                call_once(unit, *random_element(unit, torch.Generator().manual_seed(0)))
             except RunError as error:
                 yield unit.function.name, _short(error)
-
-    # Laws
-
-    def holds(self, laws: Sequence[Law]) -> tuple[bool, ...]:
-        """Return which laws hold on random elements."""
-        space = self._space(Setting({}, 0))
-        data: Values = space.globals["input_data"]
-        space.globals["input_data"] = {
-            name: [t.double() for t in value] if isinstance(value, list) else value.double()
-            for name, value in data.items()
-        }
-        units = {unit.function.name: unit for unit in _units(space)}
-        default = torch.get_default_dtype()
-        torch.set_default_dtype(torch.float64)
-        try:
-            return tuple(_law_holds(law, units) for law in laws)
-        finally:
-            torch.set_default_dtype(default)
-
-
-def _law_holds(law: Law, units: Mapping[str, Unit]) -> bool:
-    """Whether both sides of a law agree on random elements, and are finite on some of them."""
-    finite = False
-    for seed in range(4):
-        for scale in _SCALES:
-            generator = torch.Generator().manual_seed(seed)
-            try:
-                left, right = _SIDES[law.kind](law, units, generator, scale)
-            except (RunError, RuntimeError):
-                return False
-            for one, other in zip(left, right, strict=True):
-                if not torch.allclose(one, other, rtol=1e-9, atol=1e-13, equal_nan=True):
-                    return False
-                finite = finite or bool(one.isfinite().any())
-    return finite
-
-
-_Side = tuple[Tensors, Tensors]
-
-
-def _commutes(
-    law: Law, units: Mapping[str, Unit], generator: torch.Generator, scale: float
-) -> _Side:
-    unit = units[law.functions[0]]
-    state, inputs = _element(unit, generator, scale)
-    first, second = law.slots
-    swapped = list(inputs)
-    swapped[first], swapped[second] = swapped[second], swapped[first]
-    return _call(unit, state, inputs), _call(unit, state, swapped)
-
-
-def _equal(law: Law, units: Mapping[str, Unit], generator: torch.Generator, scale: float) -> _Side:
-    first, second = (units[name] for name in law.functions)
-    state, inputs = _element(first, generator, scale)
-    repeated = inputs * (len(second.input_shapes) // len(inputs))
-    return _call(first, state, inputs), _call(second, state, repeated)
-
-
-def _returns(
-    law: Law, units: Mapping[str, Unit], generator: torch.Generator, scale: float
-) -> _Side:
-    unit = units[law.functions[0]]
-    state, inputs = _element(unit, generator, scale)
-    return _call(unit, state, inputs), [inputs[law.slots[0]]]
-
-
-def _keeps(law: Law, units: Mapping[str, Unit], generator: torch.Generator, scale: float) -> _Side:
-    unit = units[law.functions[0]]
-    state, inputs = _element(unit, generator, scale)
-    if components(unit.function.input) != components(unit.function.output):
-        inputs = [inputs[0]] * len(inputs)  # one stream provides all of them
-    result = _call(unit, state, inputs)
-    return result, inputs[: len(result)]
-
-
-def _fixed(law: Law, units: Mapping[str, Unit], generator: torch.Generator, scale: float) -> _Side:
-    last, *chain = (units[name] for name in law.functions)
-    _, values = _element(chain[-1], generator, scale)
-    for unit in reversed(chain):
-        values = _call(unit, None, values)
-    return _call(last, None, values), values
-
-
-def _absorbed(
-    law: Law, units: Mapping[str, Unit], generator: torch.Generator, scale: float
-) -> _Side:
-    first, reader = (units[name] for name in law.functions)
-    _, inputs = _element(first, generator, scale)
-    return _call(reader, None, _call(first, None, inputs)), _call(reader, None, inputs)
-
-
-_SIDES: dict[str, Callable[[Law, Mapping[str, Unit], torch.Generator, float], _Side]] = {
-    "commutes": _commutes,
-    "equal": _equal,
-    "returns": _returns,
-    "keeps": _keeps,
-    "fixed": _fixed,
-    "absorbed": _absorbed,
-}
-
-
-def _units(space: Namespace) -> Iterator[Unit]:
-    for spec, function in zip(space.task.fns, space.signature.functions, strict=True):
-        try:
-            yield Unit.of(function, bind_body(spec, space), space.sizes)
-        except (LookupError, ValueError) as error:
-            raise TaskError(f"{function.name}: {error}") from error
-
-
-def _element(
-    unit: Unit, generator: torch.Generator, scale: float = 1.0
-) -> tuple[Tensors | None, Tensors]:
-    """Draw one element of a function's input, and a state for folds."""
-
-    def draw(items: tuple[Component, ...], shapes: tuple[tuple[int, ...], ...]) -> Tensors:
-        drawn: Tensors = []
-        for item, shape in zip(items, shapes, strict=True):
-            tensor = torch.randn(shape, generator=generator) * scale
-            drawn.append((tensor > 0).to(tensor) if isinstance(base(item), Multihot) else tensor)
-        return drawn
-
-    fn: Function = unit.function
-    state = draw(components(fn.output), unit.output_shapes) if fn.is_fold else None
-    return state, draw(components(fn.input), unit.input_shapes)
-
-
-def _call(unit: Unit, state: Tensors | None, inputs: Tensors) -> Tensors:
-    """Call a body once and check the shapes of what it returns.
-
-    Raises:
-        RunError: if it fails or returns other shapes than declared.
-    """
-    results: Tensors = []
-    value = unit.call(None if state is None else list(state), list(inputs))
-    for item, shape in zip(unit.results(value), unit.output_shapes, strict=True):
-        try:
-            tensor = torch.as_tensor(item).to(torch.get_default_dtype())
-            results.append(tensor.expand(shape).clone())
-        except (TypeError, ValueError, RuntimeError) as error:
-            came = tuple(item.shape) if isinstance(item, torch.Tensor) else repr(item)[:80]
-            raise RunError(
-                f"{unit.function.name} returned {came}, expected a tensor of shape {shape}"
-            ) from error
-    return results
 
 
 def _reseed(seed: int) -> None:

@@ -1,11 +1,11 @@
 """How much memory a program would take, known before it runs."""
 
 from collections.abc import Mapping
-from functools import lru_cache
 
 from hardwon.languages.step.checker import TypedGraph
 from hardwon.languages.step.dims import Dim, product
 from hardwon.languages.step.graph import Node, Ref
+from hardwon.languages.step.memo import IdentityMemo
 from hardwon.languages.step.primitives import Partition
 from hardwon.languages.step.semantics import RunError
 from hardwon.languages.step.types import Stream, components, element_dims
@@ -60,7 +60,7 @@ def stream_entries(stream: Stream, sizes: Mapping[str, float]) -> float:
     return sum(_value(dim, sizes) for dim in _volumes(stream))
 
 
-@lru_cache(maxsize=16384)
+@IdentityMemo
 def _volumes(stream: Stream) -> tuple[Dim, ...]:
     shape = product(stream.shape)
     return tuple(shape * product(element_dims(item)) for item in components(stream.dtype))

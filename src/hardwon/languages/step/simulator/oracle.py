@@ -27,12 +27,13 @@ class Expected:
 
     value: torch.Tensor
     tolerance: torch.Tensor
-    finite: torch.Tensor
+    is_finite: bool
+    """Whether all values are."""
 
     @classmethod
     def of(cls, value: torch.Tensor, tolerance: torch.Tensor) -> "Expected":
         """Complete it."""
-        return cls(value, tolerance, value.isfinite())
+        return cls(value, tolerance, bool(value.isfinite().all()))
 
     @classmethod
     def joined(cls, parts: Sequence["Expected"]) -> "Expected":
@@ -73,30 +74,46 @@ def differences(found: torch.Tensor, want: Expected) -> torch.Tensor | None:
     close = (found - want.value).abs_() <= want.tolerance
     if bool(close.all()):  # NaN and infinity are never close
         return None
+    if want.is_finite:
+        return ~close
     same = (found == want.value) | (found.isnan() & want.value.isnan())
-    wrong = ~(same | (close & want.finite))
+    wrong = ~(same | (close & want.value.isfinite()))
     return wrong if bool(wrong.any()) else None
 
 
 def describe(
     found: torch.Tensor, want: torch.Tensor, wrong: torch.Tensor, place: "Place"
 ) -> Difference:
-    """Return where and by how much a result at one draw differs."""
-    first = tuple(int(at) for at in wrong.nonzero()[0])
-    error = (found.to(torch.float64) - want).abs()[wrong]
+    """Return where and by how much a result at one draw differs; all three are flat."""
+    first = first_of(wrong)
+    error = (found - want).abs_()[wrong]
     return Difference(
         output=place.output,
         component=place.component,
         sizes=place.sizes,
         seed=place.seed,
         values=place.values,
-        differing=int(wrong.sum()),
+        differing=error.numel(),
         total=wrong.numel(),
-        place=first,
+        place=_unravelled(first, place.shape),
         expected=f"{float(want[first]):.6g}",
         got=f"{float(found[first]):.6g}",
         largest=f"{float(error.max()):.6g}",
     )
+
+
+def first_of(mask: torch.Tensor) -> int:
+    """Return where a flat mask is set first."""
+    return int(mask.byte().argmax())
+
+
+def _unravelled(at: int, shape: Sequence[int]) -> tuple[int, ...]:
+    """Return the indices, outermost first, of an entry of a dense tensor."""
+    place: list[int] = []
+    for size in reversed(shape):
+        at, index = divmod(at, size)
+        place.insert(0, index)
+    return tuple(place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +122,8 @@ class Place:
 
     output: str
     component: int
+    shape: tuple[int, ...]
+    """Of the component at one draw."""
     sizes: dict[str, int]
     seed: int
     values: str

@@ -10,8 +10,10 @@ from typing import Any
 from hardwon.languages.step.checker import TypedGraph
 from hardwon.languages.step.dims import Dim
 from hardwon.languages.step.graph import Ref
+from hardwon.languages.step.memo import IdentityMemo
 from hardwon.languages.step.primitives import PRIMITIVES, Primitive
 from hardwon.languages.step.signature import Function
+from hardwon.languages.step.simulator.together import rank_with_draws
 from hardwon.languages.step.types import Stream
 
 Place = tuple[int, int]
@@ -22,19 +24,28 @@ Program = tuple[tuple[WireNode, ...], tuple[Place, ...]]
 """Nodes and results."""
 
 
-def to_program(typed: TypedGraph) -> Program:
-    """Return what a runner needs of a typed graph."""
+def to_program(typed: TypedGraph, *, together: bool = False) -> Program:
+    """Return what a runner needs of a typed graph, if all draws run together or one does."""
     types: Mapping[Ref, Stream] = typed.types
+    count = rank_with_draws if together else _dimensions
     nodes = tuple(
         (
-            node.primitive.name,
-            tuple([_argument(value) for _, value in node.primitive.arguments()]),
+            *_operation(node.primitive),
             tuple([(ref.node, ref.port) for ref in node.inputs]),
-            tuple([len(types[ref].shape) for ref in node.results(index)]),
+            tuple([count(types[ref]) for ref in node.results(index)]),
         )
         for index, node in enumerate(typed.graph.nodes)
     )
-    return nodes, tuple((ref.node, ref.port) for ref in typed.graph.outputs)
+    return nodes, tuple([(ref.node, ref.port) for ref in typed.graph.outputs])
+
+
+def _dimensions(stream: Stream) -> int:
+    return len(stream.shape)
+
+
+@IdentityMemo
+def _operation(primitive: Primitive) -> tuple[str, tuple[Any, ...]]:
+    return primitive.name, tuple([_argument(value) for _, value in primitive.arguments()])
 
 
 def _argument(value: object) -> object:

@@ -25,9 +25,9 @@ from hardwon.languages.step.simulator.budget import TooLargeError, require_room
 from hardwon.languages.step.simulator.consult import FORGED, Consultation, Patience, Prepared
 from hardwon.languages.step.simulator.effects import is_without_effects
 from hardwon.languages.step.simulator.inline import Inline
-from hardwon.languages.step.simulator.oracle import Expected, Place, describe, differences
+from hardwon.languages.step.simulator.oracle import Expected, Place, describe, differences, first_of
 from hardwon.languages.step.simulator.program import to_program
-from hardwon.languages.step.simulator.together import reads_input_streams, with_draws
+from hardwon.languages.step.simulator.together import reads_input_streams, stay_apart
 from hardwon.languages.step.simulator.wire import WireError, all_from_bytes
 from hardwon.records import Diagnostic, Stage, Task
 
@@ -226,11 +226,11 @@ class TaskSimulator:
         return None
 
     def _check(self, typed: TypedGraph, deadline: float) -> tuple[Diagnostic, ...]:
-        lifted = None if self._apart else with_draws(typed)
+        together = not self._apart and stay_apart(typed)
         request: dict[str, Any] = {
             "op": "run",
-            "program": to_program(lifted or typed),
-            "together": lifted is not None,
+            "program": to_program(typed, together=together),
+            "together": together,
         }
         if self._forgets:
             request["afresh"], self._forgets = True, False
@@ -271,25 +271,30 @@ class TaskSimulator:
         reports = reply.get("reports")
         if not isinstance(reports, list) or not 1 <= len(reports) <= len(wanted):
             return self._forged()
-        done = [
-            index
-            for index, report in zip(wanted, reports, strict=False)
-            if not (isinstance(report, dict) and "error" in report)
-        ]
+        done = tuple(
+            [
+                index
+                for index, report in zip(wanted, reports, strict=False)
+                if not (isinstance(report, dict) and "error" in report)
+            ]
+        )
         try:
             (found,) = all_from_bytes(parts, [(self._entries(done),)], torch.float32)
         except WireError:
             return self._forged()
-        if len(done) == len(wanted) and differences(found, self._expected(wanted)) is None:
-            return (), len(wanted)
+        wrong = differences(found, self._expected(done)) if done else None
         for index, report in zip(wanted, reports, strict=False):
             prepared = self._prepared[index]
             if index not in done:
                 return self._failure(typed, prepared, report), len(reports)
-            errors = self._compare(typed, prepared, found[: prepared.entries])
+            if wrong is None:
+                continue
+            errors = self._described(
+                typed, prepared, found[: prepared.entries], wrong[: prepared.entries]
+            )
             if errors:
                 return errors, len(reports)
-            found = found[prepared.entries :]
+            found, wrong = found[prepared.entries :], wrong[prepared.entries :]
         return (), len(reports)
 
     def _entries(self, indices: Sequence[int]) -> int:
@@ -336,27 +341,29 @@ class TaskSimulator:
         message = f"{nodes[index].primitive}: {str(report['error'])[:1000]}{_at(prepared)}"
         return (_wrong(message, nodes[index].line or None, rule=None),)
 
-    def _compare(
-        self, typed: TypedGraph, prepared: Prepared, found: torch.Tensor
+    def _described(
+        self, typed: TypedGraph, prepared: Prepared, found: torch.Tensor, wrong: torch.Tensor
     ) -> tuple[Diagnostic, ...]:
         """Return one error per wrong component, about the first draw at which it is wrong.
 
-        `found` holds the components one after the other.
+        `found` and `wrong` hold the components one after the other, each with all its draws.
         """
         errors: list[Diagnostic] = []
-        values = found.split([prod(shape) for shape in prepared.shapes])  # type: ignore[no-untyped-call]
-        for label, flat, want in zip(self._labels, values, prepared.expected, strict=True):
-            value = flat.reshape(want.value.shape)
-            wrong = differences(value, want)
-            if wrong is None:
+        start = 0
+        for (name, component, of), (_, *shape), expected in zip(
+            self._labels, prepared.shapes, prepared.expected, strict=True
+        ):
+            entries = prod(shape)
+            whole = slice(start, start + entries * len(prepared.draws))
+            start = whole.stop
+            if not bool(wrong[whole].any()):
                 continue
-            name, component, of = label
-            at = int(wrong.flatten(1).any(dim=1).nonzero()[0]) if wrong.dim() > 1 else int(
-                wrong.nonzero()[0]
-            )  # fmt: skip
+            at = first_of(wrong[whole]) // entries
+            draw = slice(whole.start + at * entries, whole.start + (at + 1) * entries)
             kind, seed = prepared.draws[at]
-            place = Place(name, component, dict(prepared.sizes), seed, kind)
-            difference = describe(value[at], want.value[at], wrong[at], place)
+            place = Place(name, component, tuple(shape), dict(prepared.sizes), seed, kind)
+            want = expected.value[at].flatten()
+            difference = describe(found[draw], want, wrong[draw], place)
             where = f" at {list(difference.place)} (outermost first)" if difference.place else ""
             message = (
                 f"{name if of == 1 else f'{name}[{component}]'}: {difference.differing} of"

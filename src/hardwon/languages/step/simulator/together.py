@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from hardwon.languages.step.checker import TypedGraph
 from hardwon.languages.step.dims import Dim, symbol
 from hardwon.languages.step.graph import Graph, Node, Ref
+from hardwon.languages.step.memo import IdentityMemo
 from hardwon.languages.step.primitives import (
     Copy,
     Flatten,
@@ -25,28 +26,22 @@ from hardwon.languages.step.primitives import (
 from hardwon.languages.step.types import Stream
 from hardwon.records import Task
 
-DRAWS = symbol("draws@")
-"""The additional dimension."""
 _ROUTING = (Partition, Merge)
 """Without these, no length is up to the data, so that nothing can mix."""
 
 
-def with_draws(typed: TypedGraph) -> TypedGraph | None:
-    """Return the graph's types with the additional dimension; None if draws would mix."""
+def stay_apart(typed: TypedGraph) -> bool:
+    """Whether draws that run as one do not mix."""
     graph = typed.graph
-    if any(isinstance(node.primitive, _ROUTING) for node in graph.nodes):
-        for node in graph.nodes:
-            if not _keeps_apart(node, graph, typed.types):
-                return None
-    types = {
-        ref: stream if _is_ragged(stream) else lifted(stream) for ref, stream in typed.types.items()
-    }
-    return TypedGraph(graph, types)
+    if not any(isinstance(node.primitive, _ROUTING) for node in graph.nodes):
+        return True
+    return all(_keeps_apart(node, graph, typed.types) for node in graph.nodes)
 
 
-def lifted(stream: Stream) -> Stream:
-    """Return a stream's type with the additional dimension."""
-    return Stream(stream.dtype, (*stream.shape, DRAWS))
+@IdentityMemo
+def rank_with_draws(stream: Stream) -> int:
+    """Return how many dimensions a stream has if draws run as one."""
+    return len(stream.shape) + (not _is_ragged(stream))
 
 
 def _keeps_apart(node: Node, graph: Graph, types: Mapping[Ref, Stream]) -> bool:

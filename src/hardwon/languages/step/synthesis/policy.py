@@ -1,4 +1,4 @@
-"""How likely each statement is: plain preferences, and what demonstrations add to them.
+"""How likely each choice is by plain preferences, and what programs show of functions.
 
 Functions are known by what they do, not by what they are called: the key of a function is its body
 with names of weights left out. So experience with one operator carries over to others that use the
@@ -10,7 +10,7 @@ import hashlib
 import math
 import textwrap
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -32,6 +32,7 @@ from hardwon.languages.step.primitives import (
     Zip,
 )
 from hardwon.languages.step.signature import Signature
+from hardwon.languages.step.synthesis.linear import Feature
 from hardwon.languages.step.types import Buffer, Component, Multihot, components
 from hardwon.records import FunctionSpec, Task
 
@@ -148,6 +149,8 @@ class Policy:
     modes: Mapping[tuple[str, str], float] = field(default_factory=dict)
     fragments: frozenset[Fragment] = frozenset()
     """What was seen in any demonstration."""
+    weights: Mapping[Feature, float] = field(default_factory=dict)
+    """What was learned of the features of choices; see `features`."""
 
     unused_function: float = 2.0
     repeated_function: float = -1.2
@@ -184,10 +187,11 @@ class Policy:
         """Return what demonstrations say of one stream feeding one input."""
         return self.pairs.get((producer, consumer, slot), 0.0)
 
-    def fold_mode(self, key: str, primitive: str, b: int) -> float:
-        """Return how likely a fold is applied like this."""
-        plain = (self.scan if primitive == "Scan" else 0.0) + (self.deeper_fold if b > 1 else 0.0)
-        return plain + self.modes.get((key, f"{primitive} {b}"), 0.0)
+    def total(self, features: Iterable[Feature]) -> float:
+        """Return the sum of what was learned of these features."""
+        if not self.weights:
+            return 0.0
+        return sum(self.weights.get(feature, 0.0) for feature in features)
 
 
 _STRENGTH = 1.4
@@ -195,7 +199,7 @@ _CEILING = 3.0
 
 
 def learn(lessons: Sequence[tuple[Lesson, float]]) -> Policy:
-    """Return a policy that prefers what the lessons contain.
+    """Return what the lessons contain, counted, for the costs of the systematic search.
 
     Each lesson comes with the success rate of its program; rare successes weigh most. Seeing the
     same thing in several programs adds up, with diminishing returns.

@@ -73,6 +73,7 @@ class Form:
 class Group:
     """Forms that take the same arguments."""
 
+    number: int
     slots: tuple[Slot, ...]
     functions: tuple[int, ...]
     forms: list[int]
@@ -110,17 +111,17 @@ class Forms:
             self._sources.append(Value(Ref(number, 0), kind.stream, "", 0))
         return self._numbers[kind]
 
-    def with_kind(self, kind: int) -> list[int]:
+    def with_kind(self, kind: int) -> list[Group]:
         """Add all forms that take this kind, of which there are values now.
 
-        Returns the numbers of their groups, all of them new.
+        Returns their groups, all of them new, in the order of their numbers.
         """
         first = len(self.groups)
         self._active.append(kind)
         for function in self.sampler.signature.functions:
             self._add_calls(function, kind)
         self._add_routes(kind)
-        return list(range(first, len(self.groups)))
+        return self.groups[first:]
 
     def _add_calls(self, function: Function, kind: int) -> None:
         wanted = components(function.input)
@@ -201,7 +202,7 @@ class Forms:
         cost += self.costs.jitter(f"{names} {left} {[slot.kind for slot in slots]}")
         group = self._grouped.setdefault((slots, functions), len(self.groups))
         if group == len(self.groups):
-            self.groups.append(Group(slots, functions, []))
+            self.groups.append(Group(group, slots, functions, []))
         self.groups[group].forms.append(len(self.forms))
         self.forms.append(Form(statement, slots, result, producer, functions, cost))
 

@@ -19,6 +19,9 @@ class Batch:
     def __len__(self) -> int:
         return self.extra.shape[0]
 
+    def __getitem__(self, rows: slice) -> "Batch":
+        return Batch(self.arguments[rows], self.extra[rows])
+
 
 @dataclass
 class Pending:
@@ -79,24 +82,25 @@ class Shelf:
 
     levels: dict[int, list[tuple[int, torch.Tensor]]] = field(default_factory=dict)
     """Per level, pieces with the round in which they came."""
+    bits: int = 0
+    """The functions that any of them takes."""
 
     def put(self, level: int, turn: int, values: torch.Tensor) -> None:
         """Add values."""
         self.levels.setdefault(level, []).append((turn, values))
 
-    def of(self, turn: int) -> "Shelf":
-        """Return the values of one round."""
-        found = {
-            level: [piece for piece in pieces if piece[0] == turn]
-            for level, pieces in self.levels.items()
-        }
-        return Shelf({level: pieces for level, pieces in found.items() if pieces})
+    def ids(self, level: int, before: int | None) -> torch.Tensor | None:
+        """Return the values of a level, or only those of earlier rounds; None if there are none.
 
-    def ids(self, level: int, before: int | None) -> list[torch.Tensor]:
-        """Return the values of a level, or only those of earlier rounds."""
-        return [
-            values for turn, values in self.levels.get(level, ()) if before is None or turn < before
-        ]
+        What was put in earlier is merged for the next time.
+        """
+        pieces = self.levels.get(level, [])
+        late = pieces[-1:] if before is not None and pieces and pieces[-1][0] >= before else []
+        settled = pieces[: len(pieces) - len(late)]
+        if len(settled) > 1:
+            settled = [(settled[-1][0], torch.cat([values for _, values in settled]))]
+            pieces[:] = [*settled, *late]
+        return settled[0][1] if settled else None
 
 
 def combinations(
@@ -124,9 +128,8 @@ def combinations(
             below = total + level
             if below + low_rest[at] > most or below + high_rest[at] <= above:
                 continue
-            pieces = shelf.ids(level, before)
-            if pieces:
-                values = pieces[0] if len(pieces) == 1 else torch.cat(pieces)
+            values = shelf.ids(level, before)
+            if values is not None:
                 yield from extend(at + 1, below, (*columns, values))
 
     yield from extend(0, 0, ())

@@ -59,7 +59,8 @@ class _Server:
                 report = self._session.run(request["budget"], request.get("seconds", inf))
         except TaskError as error:
             report = SearchReport((), 0, f"the task's own code fails: {error}", "")
-        return asdict(report), ()
+        taken = self._session.search.bytes if self._session is not None else 0
+        return {**asdict(report), "bytes": taken}, ()
 
 
 @dataclass

@@ -1,14 +1,17 @@
 """The values that a search has reached, as columns."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import torch
 
 from hardwon.languages.step.semantics.base import Tensors
+from hardwon.languages.step.synthesis.policy import Maker
 
 MAX_STEPS = 24
 """Statements that one value may take."""
 NONE = -1
+_MOST_BITS = 62
 
 
 @dataclass
@@ -45,6 +48,22 @@ class Column:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where values of one kind and form come from; tensors are rows of the columns of `Store`."""
+
+    kind: int
+    form: int
+    producer: str
+    """The key under which consumers know them."""
+    functions: tuple[int, ...]
+    """Which functions their own statement calls."""
+    arguments: torch.Tensor
+    step: torch.Tensor
+    ancestors: torch.Tensor
+    """Those of the arguments."""
+
+
 @dataclass
 class Store:
     """All values: where they come from, what they cost, and their data by kind."""
@@ -70,6 +89,10 @@ class Store:
     """Which functions are called among them, as bits."""
     place: Column = field(init=False)
     """Its row in the data of its kind."""
+    makers: dict[Maker, int] = field(default_factory=dict)
+    """The makers that there are, by number."""
+    bits: torch.Tensor = field(init=False)
+    """The bit of each function; of very many functions, only the first have one."""
     data: dict[tuple[int, int], list[Column]] = field(default_factory=dict)
     """By world and kind, per component."""
 
@@ -80,6 +103,8 @@ class Store:
         self.used = Column.of(dtype=torch.int64)
         self.ancestors = Column.of(MAX_STEPS)
         self.calls = Column.of(self.functions, dtype=torch.int16)
+        numbers = torch.arange(self.functions)
+        self.bits = (1 << numbers.clamp_max(_MOST_BITS)) * (numbers < _MOST_BITS)
 
     def __len__(self) -> int:
         return self.cost.size
@@ -102,12 +127,60 @@ class Store:
         kept = [column for columns in self.data.values() for column in columns]
         return sum(column.bytes for column in (*plain, *kept))
 
+    @property
+    def all_used(self) -> int:
+        """The bits of all functions."""
+        return int(self.bits.sum())
+
+    def bits_of(self, functions: Iterable[int]) -> int:
+        """Return the bits of some functions, each named once."""
+        return int(self.bits[list(functions)].sum())
+
     def gather(self, world: int, kind: int, values: torch.Tensor) -> Tensors:
         """Return the data of values of one kind, one after the other along the first axis."""
         rows = self.place[values]
         return tuple(column[rows] for column in self.data[world, kind])
 
-    def add_data(self, kind: int, worlds: list[Tensors]) -> torch.Tensor:
+    def add(self, origin: Origin, data: list[Tensors]) -> torch.Tensor:
+        """Append values of one form, with their data per world, and return their numbers."""
+        arguments, step, ancestors = origin.arguments, origin.step, origin.ancestors
+        count = step.shape[0]
+        numbers = torch.arange(len(self), len(self) + count, dtype=torch.int32)
+        calls = self.calls[arguments.clamp_min(0)]
+        calls[arguments == NONE] = 0
+        calls = calls.amax(dim=1)
+        calls[:, list(origin.functions)] += 1
+        own = ancestors
+        if origin.form != NONE:
+            own = torch.cat([numbers.unsqueeze(1), ancestors], dim=1)
+        padded = torch.full((count, MAX_STEPS), NONE, dtype=torch.int32)
+        width = min(MAX_STEPS, own.shape[1])
+        padded[:, :width] = own[:, :width]
+        self.ancestors.extend(padded)
+        self.step.extend(step)
+        self.cost.extend(self.total(ancestors) + step)
+        self.kind.extend(torch.full((count,), origin.kind, dtype=torch.int32))
+        self.form.extend(torch.full((count,), origin.form, dtype=torch.int32))
+        self.maker.extend(self._made(origin.producer, arguments))
+        self.arguments.extend(arguments)
+        self.calls.extend(calls)
+        self.used.extend(((calls > 0) * self.bits).sum(dim=1))
+        self.place.extend(self._add_data(origin.kind, data))
+        return numbers
+
+    def _made(self, producer: str, arguments: torch.Tensor) -> torch.Tensor:
+        """Return the numbers of the makers of values with these arguments."""
+        fed = self.maker[arguments.clamp_min(0)]
+        fed[arguments == NONE] = NONE
+        ways = [tuple(row) for row in fed.tolist()]
+        names = [maker[0] for maker in self.makers]
+        known: dict[tuple[int, ...], int] = {}
+        for way in dict.fromkeys(ways):
+            maker = (producer, frozenset(names[number] for number in way if number != NONE))
+            known[way] = self.makers.setdefault(maker, len(self.makers))
+        return torch.tensor([known[way] for way in ways], dtype=torch.int32)
+
+    def _add_data(self, kind: int, worlds: list[Tensors]) -> torch.Tensor:
         """Append the data of values of one kind at every world, and return their rows."""
         first = 0
         for world, tensors in enumerate(worlds):
