@@ -86,6 +86,7 @@ class Searches(Protocol):
         (as `Language.sampler` takes them), `seed`, `budget` (evaluations, counted from the start
         of the search), and `start`: a program to start from, or null. Further requests on the same
         process with a larger budget go on with the same search. The reply has the fields of
-        `SearchReport`.
+        `SearchReport`, and may have `bytes`, the memory that the search holds, so that a worker
+        knows how many idle ones it can keep.
         """
         ...

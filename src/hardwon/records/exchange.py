@@ -59,7 +59,7 @@ class Finish(StrEnum):
     EMPTY = "empty"
     """The provider answered without any text."""
     FAILED = "failed"
-    """No answer came, after all retries; the text says why. It counts as a sample that failed."""
+    """No answer came, after all retries; the text says why. It is no sample."""
 
 
 class Completion(Record):

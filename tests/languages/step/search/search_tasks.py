@@ -166,6 +166,21 @@ outputs:
 """
 """A decision on the data routes rows to one of two functions."""
 
+_NEGATIVE = """\
+  - name: Negative
+    apply: |
+      return [-input[0]]
+    input_dtype: "Buffer(fp32, [D])"
+    output_dtype: "Buffer(fp32, [D])"
+    func_name: fn_negative
+"""
+OTHERWISE_ROUTED = (
+    ROUTED.replace("tiny/routed", "tiny/otherwise_routed")
+    .replace(_NEGATIVE, "")
+    .replace("2 * x, -x", "x, 2 * x")
+)
+"""The first branch passes rows on, the second one has the only function."""
+
 PRODUCT = """\
 test_name: tiny/product
 inputs:

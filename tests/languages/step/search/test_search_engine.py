@@ -6,6 +6,7 @@ import pytest
 from search_tasks import (
     CENTRE,
     CENTRED,
+    OTHERWISE_ROUTED,
     PRODUCT,
     ROUTED,
     SCALED,
@@ -23,7 +24,7 @@ from support import HOPELESS, RESIDUAL, ROWS, SyncJudge, edited, read
 
 SOLVABLE = {
     text.splitlines()[0]: text
-    for text in (ROWS, RESIDUAL, CENTRED, TUPLES, TWO, ROUTED, PRODUCT, SCALED)
+    for text in (ROWS, RESIDUAL, CENTRED, TUPLES, TWO, ROUTED, OTHERWISE_ROUTED, PRODUCT, SCALED)
 }
 BUDGET = 5_000
 

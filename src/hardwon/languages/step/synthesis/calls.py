@@ -5,6 +5,7 @@ Whatever is offered here type-checks; the affine law is kept by Copies added at 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 
 from hardwon.languages.step.dims import ONE
 from hardwon.languages.step.graph import Ref
@@ -20,6 +21,9 @@ from hardwon.languages.step.synthesis.values import (
     fits,
 )
 from hardwon.languages.step.types import Component, Dtype, Multihot, components
+
+MOST_FAMILIES = 64
+"""More ways than this of filling branches are not tried one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +152,7 @@ def branch_families(
     As many functions as branches are taken in the order of their declaration; a single one serves
     all branches; where there are too few, the last branches pass their tokens on.
     """
-    by_input: dict[Dtype, list[Function]] = {}
-    for function in functions:
-        if not function.is_fold and function.output == merge.input:
-            by_input.setdefault(function.input, []).append(function)
-    for dtype, family in by_input.items():
+    for dtype, family in _by_input(functions, merge).items():
         wanted = components(dtype)
         for start in range(len(family) - count + 1):
             yield Family(wanted, tuple(family[start : start + count]), merge)
@@ -161,3 +161,27 @@ def branch_families(
         if dtype == merge.input and len(family) < count:
             yield Family(wanted, (*family, *(None,) * (count - len(family))), merge)
     yield Family(components(merge.input), (None,) * count, merge)
+
+
+def further_families(
+    functions: tuple[Function, ...], merge: Function, count: int
+) -> Iterator[Family]:
+    """Yield all other ways of filling the branches, where there are not too many of them."""
+    usual = set(branch_families(functions, merge, count))
+    for dtype, family in _by_input(functions, merge).items():
+        choices = (*family, None) if dtype == merge.input else tuple(family)
+        if len(choices) ** count > MOST_FAMILIES:
+            continue
+        for branches in product(choices, repeat=count):
+            found = Family(components(dtype), branches, merge)
+            if found not in usual and any(branches):
+                yield found
+
+
+def _by_input(functions: tuple[Function, ...], merge: Function) -> dict[Dtype, list[Function]]:
+    """Return the functions that can be branches before a merge, by what they take."""
+    found: dict[Dtype, list[Function]] = {}
+    for function in functions:
+        if not function.is_fold and function.output == merge.input:
+            found.setdefault(function.input, []).append(function)
+    return found

@@ -40,6 +40,8 @@ class Costs:
     unrelated: int = 2
     branch_alone: int = 6
     idle_branch: int = 2
+    odd_branches: int = 4
+    """Branches in another order than their functions are declared in, or some of them alike."""
     scan: int = 2
     deeper: int = 2
     """Folding more than one dimension."""

@@ -15,6 +15,7 @@ from hardwon.languages.step.synthesis.calls import (
     Route,
     branch_families,
     fold_modes,
+    further_families,
     multihot_of,
     routed_dims,
 )
@@ -156,11 +157,13 @@ class Forms:
             if not 1 <= count <= MAX_BRANCHES:
                 continue
             required = None if at == kind else kind
-            for family in self._families_of(count):
+            for family, odd in self._families_of(count):
                 for picked in self._limited(self._coverings(family.wanted, required)):
-                    self._add_route(index, at, family, picked)
+                    self._add_route(index, at, family, picked, odd)
 
-    def _add_route(self, index: Value, at: int, family: Family, picked: tuple[Fit, ...]) -> None:
+    def _add_route(
+        self, index: Value, at: int, family: Family, picked: tuple[Fit, ...], odd: int
+    ) -> None:
         inner = routed_dims(index)
         keys = self.sampler.keys
         key = keys[(family.branches[0] or family.merge).name]
@@ -176,14 +179,18 @@ class Forms:
                 *_slots(picked, key, len(family.wanted)),
                 Slot(at, ROUTE, 0, 1, 1),
             )
-            cost = STATEMENT + idle + self._argument_cost(picked, dims)
+            cost = STATEMENT + idle + odd + self._argument_cost(picked, dims)
             self._add(route, slots, dims, cost, keys[family.merge.name])
 
-    def _families_of(self, count: int) -> Iterator[Family]:
+    def _families_of(self, count: int) -> Iterator[tuple[Family, int]]:
+        """Yield ways of filling branches, with what they cost beyond a plain one."""
         functions = self.sampler.signature.functions
         for merge in functions:
             if merge.is_fold:
-                yield from branch_families(functions, merge, count)
+                for family in branch_families(functions, merge, count):
+                    yield family, 0
+                for family in further_families(functions, merge, count):
+                    yield family, self.costs.odd_branches
 
     def _add(
         self, statement: Statement, slots: tuple[Slot, ...], left: Dims, cost: int, producer: str
