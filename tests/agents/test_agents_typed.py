@@ -376,6 +376,17 @@ def test_where_there_is_no_choice_the_model_is_not_asked(monkeypatch: pytest.Mon
     assert (answer.impl, server.asked, answer.usage) == ("only;only;only;", [], Usage())
 
 
+@pytest.mark.parametrize(("weight", "is_asked"), [(0.0, True), (1.0, True), (4.0, False)])
+def test_what_the_policy_is_sure_of_is_not_asked(
+    weight: float, is_asked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(typed, "get_language", lambda name: Pack(("a", "b"), 1))
+    server = FakeServer(follows("a"))
+    (answer,) = propose(request(read(ROWS)), proposer(server, weight=weight))
+    assert answer.impl == "a;"
+    assert bool(server.asked) is is_asked
+
+
 def test_a_dead_end_is_an_answer_that_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     answer = choosing(Pack((), 1), FakeServer(), monkeypatch)
     assert answer.impl is None

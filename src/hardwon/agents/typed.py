@@ -33,6 +33,9 @@ WEIGHT = 1.0
 """How much the pack's own policy counts by default."""
 _LEAST_SHARE = 1e-12
 _LEAST_TEMPERATURE = 0.05
+_CLEAR = 0.95
+"""The share of a way by the policy above which the model is not asked: it could hardly turn the choice, and
+asking is what takes the time."""
 _PLACE = "@"
 
 
@@ -204,7 +207,9 @@ class _Writer:
         while len(branch.entries) > 1 and all(len(tokens) > at for _, tokens, _ in branch.entries):
             ways = branch.parted(at)
             (token, *others) = ways
-            if others:
+            if others and (clear := self._clear(ways)) is not None:
+                token = clear
+            elif others:
                 prefix = branch.entries[0][1][:at]
                 asked = await self.chooser.shares((*written, *prefix), tuple(ways))
                 usage += asked.usage
@@ -227,6 +232,16 @@ class _Writer:
         top = max(statement.score for statement in statements)
         weights = [math.exp((item.score - top) / self.temperature) for item in statements]
         return _Branch(list(zip(statements, tokens, weights, strict=True)))
+
+    def _clear(self, ways: dict[int, _Branch]) -> int | None:
+        """Return the way that the policy is so sure of that the model need not be asked, if any."""
+        best = max(ways, key=lambda token: ways[token].weight)
+        top = ways[best].weight
+        if top == 0:
+            return None
+        # Relative to the best one, so that no weight is too large to raise to a power.
+        odds = sum((branch.weight / top) ** self.weight for branch in ways.values())
+        return best if odds < 1 / _CLEAR else None
 
     def _draw(self, ways: dict[int, _Branch], shares: Sequence[float]) -> int:
         logs = [
