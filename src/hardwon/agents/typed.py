@@ -34,8 +34,8 @@ WEIGHT = 1.0
 _LEAST_SHARE = 1e-12
 _LEAST_TEMPERATURE = 0.05
 _CLEAR = 0.95
-"""The share of a way by the policy above which the model is not asked: it could hardly turn the choice, and
-asking is what takes the time."""
+"""The share of a way by the policy above which the model is not asked: it could hardly turn the
+choice, and asking is what takes the time."""
 _PLACE = "@"
 
 
