@@ -7,7 +7,7 @@ import torch
 
 from hardwon.languages.step.synthesis.search.serving import Session
 from hardwon.records import Task
-from support import read
+from support import edited, read
 
 SIZES = {"M": 5, "N": 7, "K": 9, "D": 16, "E": 3}
 
@@ -120,7 +120,16 @@ outputs:
 """
 """Two results, one on the way to the other."""
 
-ROUTED = """\
+_NEGATIVE = """\
+  - name: Negative
+    apply: |
+      return [-input[0]]
+    input_dtype: "Buffer(fp32, [D])"
+    output_dtype: "Buffer(fp32, [D])"
+    func_name: fn_negative
+"""
+ROUTED = (
+    """\
 test_name: tiny/routed
 global: |
   E_value = 2
@@ -142,12 +151,9 @@ fns:
     input_dtype: "Buffer(fp32, [D])"
     output_dtype: "Buffer(fp32, [D])"
     func_name: fn_twice
-  - name: Negative
-    apply: |
-      return [-input[0]]
-    input_dtype: "Buffer(fp32, [D])"
-    output_dtype: "Buffer(fp32, [D])"
-    func_name: fn_negative
+"""
+    + _NEGATIVE
+    + """\
   - name: Join
     apply: |
       return [state[0] + input[0]]
@@ -164,20 +170,14 @@ outputs:
         x = input_data['E0']
         torch.where(x.sum(dim=-1, keepdim=True) > 0, 2 * x, -x)
 """
+)
 """A decision on the data routes rows to one of two functions."""
 
-_NEGATIVE = """\
-  - name: Negative
-    apply: |
-      return [-input[0]]
-    input_dtype: "Buffer(fp32, [D])"
-    output_dtype: "Buffer(fp32, [D])"
-    func_name: fn_negative
-"""
-OTHERWISE_ROUTED = (
-    ROUTED.replace("tiny/routed", "tiny/otherwise_routed")
-    .replace(_NEGATIVE, "")
-    .replace("2 * x, -x", "x, 2 * x")
+OTHERWISE_ROUTED = edited(
+    ROUTED,
+    ("tiny/routed", "tiny/otherwise_routed"),
+    (_NEGATIVE, ""),
+    ("2 * x, -x", "x, 2 * x"),
 )
 """The first branch passes rows on, the second one has the only function."""
 

@@ -13,7 +13,9 @@ from hardwon.languages.step.legal.offers import moves
 from hardwon.languages.step.legal.wording import Names, named, program_text, statement_text
 from hardwon.languages.step.parser import MAX_CHARACTERS
 from hardwon.languages.step.synthesis.builder import CannotAdaptError
-from hardwon.languages.step.synthesis.sampler import Drawing, Sampler, Sizes
+from hardwon.languages.step.synthesis.drawing import Drawing
+from hardwon.languages.step.synthesis.sampler import Sampler
+from hardwon.languages.step.synthesis.space import Sizes
 from hardwon.records import Experience, Task
 
 MAX_STATEMENTS = 64

@@ -6,7 +6,7 @@ from hardwon.languages.step.dims import Dim
 from hardwon.languages.step.graph import Ref
 from hardwon.languages.step.primitives import Reshape
 from hardwon.languages.step.synthesis.calls import Arguments, Call, Route
-from hardwon.languages.step.synthesis.sampler import Drawing
+from hardwon.languages.step.synthesis.drawing import Drawing
 from hardwon.languages.step.synthesis.values import Fit, Value, base, full_dims
 from hardwon.languages.step.types import components
 

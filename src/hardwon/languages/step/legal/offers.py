@@ -13,8 +13,8 @@ from hardwon.languages.step.legal.moves import End, Move, Send, Split, Use
 from hardwon.languages.step.signature import Function
 from hardwon.languages.step.synthesis.calls import Arguments, Call, Route, choices, fold_modes
 from hardwon.languages.step.synthesis.calls import routed_dims as dims_of_index
+from hardwon.languages.step.synthesis.drawing import Drawing
 from hardwon.languages.step.synthesis.policy import ROUTE
-from hardwon.languages.step.synthesis.sampler import Drawing
 from hardwon.languages.step.synthesis.values import Fit, alignments, full_dims
 from hardwon.languages.step.types import Component, components
 

@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from hardwon.languages.step.elaborate import elaborate
 from hardwon.languages.step.parser import ParseError, parse
 from hardwon.languages.step.signature import signature_of
-from hardwon.languages.step.synthesis.drawing import MAX_BRANCHES, MAX_DIMS, Drawing
+from hardwon.languages.step.synthesis.drawing import Drawing
 from hardwon.languages.step.synthesis.learner import PRIOR, Prior, learned
 from hardwon.languages.step.synthesis.policy import Lesson, function_keys, learn, lesson_of
 from hardwon.languages.step.synthesis.space import Sizes, Space
 from hardwon.languages.step.synthesis.tidy import written
 from hardwon.records import Experience, Task
-
-__all__ = ["MAX_BRANCHES", "MAX_DIMS", "Drawing", "Sampler", "Sizes"]
 
 
 @dataclass(frozen=True)

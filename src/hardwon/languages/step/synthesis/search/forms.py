@@ -19,8 +19,9 @@ from hardwon.languages.step.synthesis.calls import (
     multihot_of,
     routed_dims,
 )
+from hardwon.languages.step.synthesis.drawing import MAX_BRANCHES, MAX_DIMS
 from hardwon.languages.step.synthesis.policy import ROUTE
-from hardwon.languages.step.synthesis.sampler import MAX_BRANCHES, MAX_DIMS, Sampler
+from hardwon.languages.step.synthesis.sampler import Sampler
 from hardwon.languages.step.synthesis.search.costs import STATEMENT, Costs
 from hardwon.languages.step.synthesis.search.kinds import Kind, kind_of
 from hardwon.languages.step.synthesis.values import (
