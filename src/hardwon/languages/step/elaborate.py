@@ -4,10 +4,11 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import NamedTuple
 
 from hardwon.languages.step import syntax as s
 from hardwon.languages.step.dims import LARGEST, Dim, integer, symbol
-from hardwon.languages.step.graph import INPUT, Graph, Node, Ref
+from hardwon.languages.step.graph import INPUT, Graph, Node, Ref, results_of
 from hardwon.languages.step.primitives import (
     PRIMITIVES,
     ArgumentKind,
@@ -49,10 +50,16 @@ class _Values:
 _Value = Ref | Function | Dim | Primitive | _Values | _Unknown
 
 
+_Operators = dict[int, "_Known"]
+"""By the identity of what they are spelled with: equal lines are read once, as one object."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Known:
     """An operator as it has been resolved, for the programs of the same task that repeat it."""
 
+    expression: s.Operator
+    """Kept alive, so that no other one can have its identity."""
     primitive: Primitive
     names: frozenset[str]
     """What it is spelled with; a program that binds one of these means something else by it."""
@@ -62,9 +69,9 @@ class _Known:
 class _Latest:
     """The operators of the latest task; programs come task by task."""
 
-    known: tuple[Signature, dict[s.Operator, _Known]] | None = None
+    known: "tuple[Signature, _Operators] | None" = None
 
-    def operators(self, signature: Signature) -> dict[s.Operator, _Known]:
+    def operators(self, signature: Signature) -> "_Operators":
         known = self.known
         if known is None or known[0] is not signature:
             known = self.known = signature, {}
@@ -96,18 +103,28 @@ def elaborate(program: s.Program, signature: Signature, sizes: Mapping[str, int]
     return _Elaborator(signature, sizes, _latest.operators(signature)).run(program)
 
 
+class _Call(NamedTuple):
+    """A node whose results have no names yet, since those may come later."""
+
+    primitive: Primitive
+    inputs: tuple[Ref, ...]
+    results: tuple[Ref, ...]
+    line: int
+    comments: tuple[str, ...]
+
+
 @dataclass
 class _Elaborator:
     signature: Signature
     sizes: Mapping[str, int]
-    operators: dict[s.Operator, _Known]
+    operators: _Operators
     names: dict[str, _Value] = field(default_factory=dict)
-    nodes: list[tuple[Node, tuple[Ref, ...]]] = field(default_factory=list)
-    """With their results, whose names may come later."""
+    nodes: list[_Call] = field(default_factory=list)
     named: dict[Ref, str] = field(default_factory=dict)
     """What the author called the streams, first name first come."""
     errors: list[Diagnostic] = field(default_factory=list)
-    evaluations: int = 0
+    left: int = MAX_EVALUATIONS
+    """How many more expressions may be evaluated."""
     comments: tuple[str, ...] = ()
     """Comments waiting for the first node of their statement."""
     first: int = 0
@@ -136,15 +153,14 @@ class _Elaborator:
         except _TooManyErrorsError:
             pass
         inputs = tuple(name for name, _ in self.signature.inputs)
-        nodes = tuple([self.with_names(*item) for item in self.nodes])
+        nodes = tuple(map(self.named_node, self.nodes))
         graph = Graph(inputs, nodes, outputs, (*self.comments, *closing), line)
         return Elaboration(graph, tuple(self.errors))
 
-    def with_names(self, node: Node, results: tuple[Ref, ...]) -> Node:
+    def named_node(self, call: _Call) -> Node:
+        primitive, inputs, results, line, comments = call
         names = tuple([self.named.get(ref) for ref in results])
-        if not any(names):
-            return node
-        return Node(node.primitive, node.inputs, node.outputs, node.line, node.comments, names)
+        return Node(primitive, inputs, len(results), line, comments, names if any(names) else ())
 
     def error(
         self,
@@ -157,6 +173,8 @@ class _Elaborator:
         diagnostic = Diagnostic(stage=stage, line=line, message=message, rule=rule)
         if diagnostic not in self.errors:  # a loop body can fail alike in every run
             self.errors.append(diagnostic)
+            if len(self.errors) >= MAX_ERRORS:
+                self.left = 0
 
     def statement(self, statement: s.Statement) -> None:
         self.comments += statement.comments
@@ -225,21 +243,21 @@ class _Elaborator:
         return tuple(refs) if len(refs) == len(self.signature.outputs) == len(items) else ()
 
     def count(self, number: int = 1) -> None:
-        if len(self.errors) >= MAX_ERRORS:
-            raise _TooManyErrorsError
-        self.evaluations += number
-        if self.evaluations > MAX_EVALUATIONS or len(self.nodes) > MAX_NODES:
-            raise _ProgramTooLargeError
+        self.left -= number
+        if self.left < 0:
+            raise _TooManyErrorsError if len(self.errors) >= MAX_ERRORS else _ProgramTooLargeError
 
     def value(self, expression: s.Expression) -> _Value:
         self.count()
+        # What nearly every line consists of comes first, without the price of a pattern.
+        if isinstance(expression, s.Name):
+            bound = self.names.get(expression.id)
+            return self.free(expression.id, expression.line) if bound is None else bound
+        if isinstance(expression, s.Apply):
+            receiver = self.value(expression.receiver)
+            arguments = tuple(map(self.value, expression.arguments))
+            return self.apply(receiver, arguments, expression.line)
         match expression:
-            case s.Name(id=name, line=line):
-                return self.lookup(name, line)
-            case s.Apply(receiver=receiver, arguments=arguments, line=line):
-                return self.apply(
-                    self.value(receiver), tuple([self.value(item) for item in arguments]), line
-                )
             case s.Operator():
                 return self.operator(expression)
             case s.Integer(value=number, line=line):
@@ -257,9 +275,8 @@ class _Elaborator:
             case s.ZipLists(lists=lists, line=line):
                 return self.zip_lists([self.value(item) for item in lists], line)
 
-    def lookup(self, name: str, line: int) -> _Value:
-        if name in self.names:
-            return self.names[name]
+    def free(self, name: str, line: int) -> _Value:
+        """Return what a name means that the program has not bound."""
         function = self.signature.function(name)
         if function is not None:
             return function
@@ -346,20 +363,18 @@ class _Elaborator:
         return _Values(tuple(_Values(row) for row in zip(*lists, strict=True)))
 
     def operator(self, expression: s.Operator) -> _Value:
-        known = self.operators.get(expression)
+        known = self.operators.get(id(expression))
         if known is not None and known.names.isdisjoint(self.names):
             self.count(known.evaluations)
             return known.primitive
-        before = self.evaluations
+        before = self.left
         value = self.resolved(expression)
         names = _spelled_with(expression) if isinstance(value, Primitive) else None
-        if (
-            isinstance(value, Primitive)
-            and names is not None
-            and names.isdisjoint(self.names)
-            and len(self.operators) < _MOST_OPERATORS
-        ):
-            self.operators[expression] = _Known(value, names, self.evaluations - before)
+        if isinstance(value, Primitive) and names is not None and names.isdisjoint(self.names):
+            if len(self.operators) >= _MOST_OPERATORS:
+                self.operators.clear()
+            known = _Known(expression, value, names, before - self.left)
+            self.operators[id(expression)] = known
         return value
 
     def resolved(self, expression: s.Operator) -> _Value:
@@ -423,10 +438,12 @@ class _Elaborator:
         self, primitive: Primitive, streams: tuple[Ref, ...], count: int, line: int
     ) -> tuple[Ref, ...]:
         self.count(count)
-        node = Node(primitive, streams, count, self.first + line, self.comments)
+        at = len(self.nodes)
+        if at >= MAX_NODES:
+            raise _ProgramTooLargeError
+        results = results_of(at, count)
+        self.nodes.append(_Call(primitive, streams, results, self.first + line, self.comments))
         self.comments = ()
-        results = node.results(len(self.nodes))
-        self.nodes.append((node, results))
         return results
 
     def streams(self, primitive: Primitive, argument: _Value, line: int) -> tuple[Ref, ...] | None:
@@ -439,13 +456,12 @@ class _Elaborator:
                 self.wrong_inputs(primitive, argument, line)
                 return None
             items = (*items[0].items, items[1])
-        if any(isinstance(item, _Unknown) for item in items):
-            return None
         refs = tuple([item for item in items if isinstance(item, Ref)])
-        if len(refs) != len(items) or not _fits(primitive.inputs, len(refs)):
+        if len(refs) == len(items) and _fits(primitive.inputs, len(refs)):
+            return refs
+        if not any(isinstance(item, _Unknown) for item in items):
             self.wrong_inputs(primitive, argument, line)
-            return None
-        return refs
+        return None
 
     def wrong_inputs(self, primitive: Primitive, argument: _Value, line: int) -> None:
         self.error(

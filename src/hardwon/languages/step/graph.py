@@ -32,9 +32,14 @@ class Node:
 
     def results(self, index: int) -> tuple[Ref, ...]:
         """Return references to the results, given the node's own index."""
-        if self.outputs == 1:
-            return (Ref(index, 0),)
-        return tuple([Ref(index, port) for port in range(self.outputs)])
+        return results_of(index, self.outputs)
+
+
+def results_of(index: int, count: int) -> tuple[Ref, ...]:
+    """Return references to the results of a node that makes so many."""
+    if count == 1:
+        return (Ref(index, 0),)
+    return tuple([Ref(index, port) for port in range(count)])
 
 
 @dataclass(frozen=True, slots=True)

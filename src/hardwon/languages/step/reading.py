@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 
 from hardwon.languages.protocol import Reading
 from hardwon.languages.step.affine import affine_errors, insert_copies
@@ -90,8 +90,13 @@ def _stream_types(graph: Graph, types: Mapping[Ref, Stream]) -> tuple[StreamType
             continue
         dtype, shape = _type_texts(types[ref])
         line = None if ref.node == INPUT else graph.nodes[ref.node].line or None
-        found.append(StreamType(name=graph.name(ref), line=line, dtype=dtype, shape=shape))
+        found.append(_stream_type(graph.name(ref), line, dtype, shape))
     return tuple(found)
+
+
+@lru_cache(maxsize=1 << 14)
+def _stream_type(name: str, line: int | None, dtype: str, shape: str) -> StreamType:
+    return StreamType(name=name, line=line, dtype=dtype, shape=shape)
 
 
 @IdentityMemo

@@ -39,7 +39,9 @@ def require_room(typed: TypedGraph, sizes: Mapping[str, int], draws: int = 1) ->
             tokens = _value(product(typed.types[node.inputs[1]].shape), bound)
             bound.update((f"?{port}@{index}", tokens) for port in range(node.outputs))
         for ref in node.results(index):
-            entries = draws * stream_entries(typed.types[ref], bound)
+            stream = typed.types[ref]
+            known = _volume_at(stream, sizes)
+            entries = draws * (stream_entries(stream, bound) if known is None else known)
             total += entries
             if entries > MAX_ENTRIES:
                 raise TooLargeError(
@@ -58,6 +60,15 @@ def require_room(typed: TypedGraph, sizes: Mapping[str, int], draws: int = 1) ->
 def stream_entries(stream: Stream, sizes: Mapping[str, float]) -> float:
     """Return how many numbers a stream holds; symbols without a size count as 1."""
     return sum(_value(dim, sizes) for dim in _volumes(stream))
+
+
+@IdentityMemo
+def _volume_at(stream: Stream, sizes: Mapping[str, int]) -> float | None:
+    """Return `stream_entries` where no dimension is up to the data; `sizes` never change."""
+    volumes = _volumes(stream)
+    if any(symbol.startswith("?") for dim in volumes for symbol, _ in dim.powers):
+        return None
+    return stream_entries(stream, sizes)
 
 
 @IdentityMemo

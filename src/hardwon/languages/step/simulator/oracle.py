@@ -82,10 +82,17 @@ def differences(found: torch.Tensor, want: Expected) -> torch.Tensor | None:
 
 
 def describe(
-    found: torch.Tensor, want: torch.Tensor, wrong: torch.Tensor, place: "Place"
+    found: torch.Tensor, want: torch.Tensor, wrong: torch.Tensor, first: int, place: "Place"
 ) -> Difference:
-    """Return where and by how much a result at one draw differs; all three are flat."""
-    first = first_of(wrong)
+    """Return where and by how much a result at one draw differs; the tensors are flat.
+
+    Args:
+        found: the result.
+        want: what it should be.
+        wrong: where the one is not the other.
+        first: the first such entry.
+        place: which result it is.
+    """
     error = (found - want).abs_()[wrong]
     return Difference(
         output=place.output,

@@ -29,7 +29,7 @@ from hardwon.languages.step.simulator.oracle import Expected, Place, describe, d
 from hardwon.languages.step.simulator.program import to_program
 from hardwon.languages.step.simulator.together import reads_input_streams, stay_apart
 from hardwon.languages.step.simulator.wire import WireError, all_from_bytes
-from hardwon.records import Diagnostic, Stage, Task
+from hardwon.records import Diagnostic, Difference, Stage, Task
 
 RULE = "every result equals the reference"
 _PERSISTENCE = 0.2
@@ -358,12 +358,12 @@ class TaskSimulator:
             start = whole.stop
             if not bool(wrong[whole].any()):
                 continue
-            at = first_of(wrong[whole]) // entries
+            at, first = divmod(first_of(wrong[whole]), entries)
             draw = slice(whole.start + at * entries, whole.start + (at + 1) * entries)
             kind, seed = prepared.draws[at]
             place = Place(name, component, tuple(shape), dict(prepared.sizes), seed, kind)
             want = expected.value[at].flatten()
-            difference = describe(found[draw], want, wrong[draw], place)
+            difference = describe(found[draw], want, wrong[draw], first, place)
             where = f" at {list(difference.place)} (outermost first)" if difference.place else ""
             message = (
                 f"{name if of == 1 else f'{name}[{component}]'}: {difference.differing} of"
@@ -371,8 +371,7 @@ class TaskSimulator:
                 f" expected {difference.expected}, got {difference.got}"
                 f"{_at(prepared)}{'' if kind == PLAIN else f' (with {kind} values)'}"
             )
-            diagnostic = _wrong(message, typed.graph.line or None)
-            errors.append(diagnostic.model_copy(update={"difference": difference}))
+            errors.append(_wrong(message, typed.graph.line or None, difference=difference))
         return tuple(errors)
 
 
@@ -388,5 +387,12 @@ def _at(prepared: Prepared) -> str:
     return f" (at sizes {sizes})"
 
 
-def _wrong(message: str, line: int | None, rule: str | None = RULE) -> Diagnostic:
-    return Diagnostic(stage=Stage.FUNCTIONAL, line=line, message=message, rule=rule)
+def _wrong(
+    message: str,
+    line: int | None,
+    rule: str | None = RULE,
+    difference: Difference | None = None,
+) -> Diagnostic:
+    return Diagnostic(
+        stage=Stage.FUNCTIONAL, line=line, message=message, rule=rule, difference=difference
+    )
