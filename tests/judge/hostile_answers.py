@@ -216,4 +216,113 @@ _WRONG = (
     "return step.Accum(fn=fn_sum, b=1).apply(E2)",
 )
 
-ANSWERS = (*_ESCAPES, *_SHAPES, *_TEXTS, *_WRONG)
+_NAMES = (
+    # Names that are not what they seem, or that the program has given another meaning.
+    "return \ufb05ep.Map(fn=fn_square).apply(E0)",  # a ligature, which Python reads as st
+    "\uff53tep = E0\nreturn step",  # a wide s
+    "_\uff3fclass__ = E0\nreturn E0",
+    "return E0._\uff3fclass__",
+    "return \u0395\u0030",  # a Greek letter that looks like E
+    "E\u200b1 = E0\nreturn E1",
+    "E\u00b9 = E0\nreturn E1",
+    "return step.Accum(fn=fn_sum, b=\uff11).apply(E0)",
+    "return [E0][\u22121]",
+    "zip = E0\nreturn zip([E0])",
+    "Map = fn_square\nreturn Map(fn=Map).apply(E0)",
+    "list = [E0]\nreturn list(list)",
+    "M = E0\nreturn step.Repeat(n=M).apply(E0)",
+    "fn_sum = fn_square\nreturn step.Accum(fn=fn_sum, b=1).apply(E0)",
+    "E0 = fn_square\nreturn step.Map(fn=E0).apply(E0)",
+    "x = [step for step in [E0]]\nreturn x[0]",
+    "x = [fn_sum for fn_sum in [E0]]\nreturn step.Accum(fn=fn_sum, b=1).apply(x[0])",
+    "for E0 in []:\n    E1 = E0\nreturn E1",
+    "a" * 30000 + " = E0\nreturn " + "a" * 2000,
+)
+
+_SYNTAX = (
+    "match E0:\n    case step.Map(fn=f):\n        return f",
+    "*a, b = [E0, E0]\nreturn b",
+    "return step.Zip().apply(*[E0, E0])",
+    "return E0 < E0 < E0",
+    "return E0 in [E0]",
+    "return (E0 for _ in [E0])",
+    "return {a: a for a in [E0]}",
+    "return [a async for a in [E0]]",
+    "return [a for a in [E0] if a]",
+    "x = f'{f\"{E0!r:{E0}}\"}'\nreturn E0",
+    "x: eval('1')\nreturn E0",
+    "lambda: (yield)\nreturn E0",
+    "def f():\n  def g():\n    return E0\n  return g\nreturn f()()",
+    "return step.Map(lambda=fn_square).apply(E0)",
+    "return step.Map(fn=fn_square, fn=fn_sum).apply(E0)",
+    "return step.Map(fn_square, fn_square).apply(E0)",
+    "return step.Accum(fn=fn_sum, b=-1).apply(E0)",
+    "return step.Accum(fn=fn_sum, b=True).apply(E0)",
+    "return step.Repeat(n=M/2).apply(E0)",
+    "return step.Repeat(n=M*0).apply(E0)",
+    "return step.Repeat(n=2147483647*1*2).apply(E0)",
+    "return step.Map(fn=fn_square).apply(x=E0)",
+    "return step.Map(fn=fn_square).apply().apply(E0)",
+    "for a in [E0]:\n    return a",
+    "a, b = E0\nreturn a",
+    "a, b, c = step.Copy().apply(E0)\nreturn a",
+    "E1 = ...\nreturn E1",
+    "return E0; import os",
+)
+
+_LINES = (
+    # What separates lines elsewhere, and what does not.
+    "E1 = E0\x1creturn E1",
+    "E1 = E0\x0breturn E1",
+    "E1 = E0\x85return E1",
+    "E1 = E0\u2028return E1",
+    "E1 = E0 # a\x1cb\u2028c\nE2 = = E1\nreturn E2",
+    "E1 = \ufeffE0\nreturn E1",
+    "E1 = E0 # \u202e\u2066\nreturn \u202eE1",
+    _GOOD + "\\",
+    _GOOD + "\x00",
+    _GOOD.replace("E1", "E\ud8001"),
+    "if 1:\n\tE1 = E0\n        E2 = E1\nreturn E2",
+    "'''\nreturn E1\n'''\nreturn E0",
+    "#" + _GOOD.replace("\n", "\n#"),
+    f"```python\n{_GOOD}\n```",
+)
+
+_SIZES = (
+    "return " + "[" * 30 + "E0" + "".join(f" for a{n} in [E0, E0]]" for n in range(30)),
+    "x = [E0 " + "".join(f" for a{n} in [E0, E0]" for n in range(59)) + "]\nreturn x[0]",
+    "x = [" + "E0, " * 16000 + "]\ny = [x, x, x]\n"
+    "return [a for b in [y, y, y] for c in b for a in c][0]",
+    "x = [E0, E0]\n" + "x = [x, x]\n" * 200 + "return x",
+    "x = [E0, E0]\n" + "x = list(zip(x, x))\n" * 100 + "return x",
+    "x = [1, 1]\n" + "x = [x, x]\n" * 200 + "return step.Flatten(L=x).apply(E0)",
+    "x = E0\n" + "x = [x]\n" * 5000 + "return x",
+    "".join(" " * n + f"for a{n} in [E0]:\n" for n in range(101)) + " " * 101 + "E1 = E0",
+    "\n".join(f"E{n} = foo{n}" for n in range(3000)) + "\nreturn E1",
+    "\n".join(f"import x{n}" for n in range(4000)) + "\nreturn E1",
+    "E1 = step.Promote(b=" + "1" * 5000 + ").apply(E0)\nreturn E1",
+    "return [E0][" + "9" * 400 + "]",
+    "y = step.Repeat(n=9).apply(E0)\nx = step.RepeatRef().apply((E0, y))\n"
+    + "y = step.Repeat(n=9).apply(x)\nx = step.RepeatRef().apply((x, y))\n" * 40
+    + "return x",
+    "return step.Partition(N=" + "M*" * 40 + "M).apply((E0, E0))",
+    "return step.Reshape(L=[0], S=" + "N*" * 40 + "N).apply(E0)",
+    "return " + "step.Identity().apply(" * 55 + "E0" + ")" * 55,
+    # Types that could not be written, let alone be evaluated.
+    "n = M\n" + "n = n*n\n" * 9 + f"E1 = step.Repeat(n=n).apply(E0)\n{_GOOD}",
+    "n = M\n" + "n = n*n\n" * 1000 + "return step.Repeat(n=n).apply(E0)",
+    "n = M\n" + "n = n*n\n" * 40 + "return step.Reshape(L=[0], S=n).apply(E0)",
+    "n = M\n" + "n = n*n\n" * 40 + "return step.Partition(N=n).apply((E0, E0))",
+    "x = E0\n" + "x = step.Zip().apply((x, x))\n" * 30 + "return x",
+    "x = [" + "E0, " * 3000 + "]\nreturn step.Zip().apply(x)",
+    "x = [0, 0, 0, 0, 0, 0, 0, 0]\nfor a in x:\n for b in x:\n  for c in x:\n   for d in x:\n"
+    "    E0 = step.Promote(b=0).apply(E0)\nreturn E0",
+    "x = [E0, E0, E0, E0, E0, E0, E0, E0]\nx = [a for a in x for b in x for c in x for d in x]\n"
+    + "a" * 30000
+    + " = [step.Identity().apply(a) for a in x]\nreturn E0",
+    "return " + "a" * 60000,
+)
+
+ANSWERS = (
+    *_ESCAPES, *_SHAPES, *_TEXTS, *_WRONG, *_NAMES, *_SYNTAX, *_LINES, *_SIZES,
+)  # fmt: skip

@@ -1,6 +1,7 @@
 """What the judge checks: sizes, values, tolerances, and what it says of a wrong result."""
 
 import math
+import re
 
 import pytest
 import torch
@@ -47,6 +48,29 @@ def test_sizes_are_raised_until_a_tasks_constraints_hold() -> None:
         assert all(holds(constraint, setting.sizes) for constraint in constraints)
     impossible = task.model_copy(update={"constraints": ("M == 5", "N == 7", "K == 9", "D == 16")})
     assert len(check_settings(impossible, 0)) < len(settings)
+
+
+def test_a_constraint_on_what_global_binds_leaves_sizes_out() -> None:
+    code = "ctx[E] = E_value = 4"
+    task = read(DOUBLE).model_copy(update={"global_code": code, "constraints": ("M >= E",)})
+    simulator = TaskSimulator(task)
+    assert simulator.check(DOUBLED, check_settings(task, 0)) == ()
+    left_out = [item for item in simulator.support() if not item.draws]
+    assert [item.setting.sizes["M"] for item in left_out] == [1]
+    assert "constraints: 'M >= E' does not hold at E=4, M=1" in left_out[0].problems[0]
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("size = 'E'", "'M >= E' is about E, which has no size; bind E_value in `global`"),
+        ("E_value = 6", "'M >= E' does not hold at E=6, M=5"),
+    ],
+)
+def test_a_constraint_that_cannot_hold_is_an_error_of_the_task(code: str, message: str) -> None:
+    task = read(DOUBLE).model_copy(update={"global_code": code, "constraints": ("M >= E",)})
+    with pytest.raises(TaskError, match=re.escape(message)):
+        check(task, DOUBLED)
 
 
 @pytest.mark.parametrize("kind", ["plain", "ties", "large", "small", "negative"])

@@ -5,11 +5,11 @@ import textwrap
 from collections.abc import Iterator
 
 import pytest
-from hostile_tasks import BROKEN, HARMLESS
+from hostile_tasks import BROKEN, FAILING, HARMLESS
 
 from hardwon.judge import Limits
 from hardwon.languages.protocol import TaskError
-from hardwon.records import Task
+from hardwon.records import Stage, Task
 from support import DOUBLE, DOUBLED, ROWS, SUMMED, SyncJudge, read
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the protections are Linux's")
@@ -40,7 +40,7 @@ def hostile(place: str, code: str) -> Task:
 
 
 def test_the_corpus_is_as_large_as_it_says() -> None:
-    assert len(BROKEN) + len(HARMLESS) >= 40
+    assert len(BROKEN) + len(FAILING) + len(HARMLESS) >= 110
 
 
 @pytest.mark.parametrize("what", BROKEN)
@@ -49,6 +49,19 @@ def test_a_broken_task_is_named_and_disturbs_no_other(what: str, shared: SyncJud
     with pytest.raises(TaskError) as caught:
         shared.judge(task, DOUBLED)
     assert str(caught.value)
+    assert shared.judge(OTHER, RIGHT).correct
+    assert not shared.judge(OTHER, WRONG).correct
+
+
+@pytest.mark.parametrize("what", FAILING)
+def test_a_function_that_does_not_work_makes_its_programs_wrong(
+    what: str, shared: SyncJudge
+) -> None:
+    task = hostile(*FAILING[what])
+    for program in (DOUBLED, "return E0"):
+        said = shared.judge(task, program)
+        assert (said.correct, said.stage, said.functional) == (False, Stage.FUNCTIONAL, False)
+        assert said.errors[0].message
     assert shared.judge(OTHER, RIGHT).correct
     assert not shared.judge(OTHER, WRONG).correct
 

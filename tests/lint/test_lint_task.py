@@ -81,6 +81,34 @@ def test_a_sound_task_has_no_findings_and_all_wrong_variants_are_caught(lint: Li
     assert mutation.score == 1.0
 
 
+ROW_MAXIMA = edited(
+    SCALED,
+    ("dims: [N, M]\n    data_transform", "dims: [M]\n    data_transform"),
+    ("(input_data['E0'] * input_data['E1']) ** 2",
+     "(input_data['E0'] * input_data['E1']).max(dim=-1).values"),
+    ("outputs:\n", """\
+  - name: Most
+    apply: |
+      return [torch.maximum(state[0], input[0])]
+    init: [-1.0e+30]
+    input_dtype: fp32
+    output_dtype: fp32
+    func_name: fn_most
+outputs:
+"""),
+)  # fmt: skip
+
+
+def test_a_fold_that_does_not_notice_its_own_states_leaves_no_survivors(lint: Lint) -> None:
+    """The greatest of the greatest so far is the greatest."""
+    program = "return step.Accum(fn=fn_most, b=1).apply(step.Map(fn=fn_mul).apply((E0, E1)))"
+    report = lint(ROW_MAXIMA, program)
+    assert report.findings == ()
+    assert report.mutation is not None
+    assert report.mutation.survivors == ()
+    assert report.mutation.equivalent >= 3
+
+
 def test_a_task_that_an_input_solves_is_an_error(lint: Lint) -> None:
     text = edited(SCALED, ("(input_data['E0'] * input_data['E1']) ** 2", "input_data['E0'] + 0"))
     found = by_rule(lint(text))

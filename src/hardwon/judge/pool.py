@@ -260,6 +260,6 @@ class Judge:
                     await worker.stop()
         return failed(
             Stage.FUNCTIONAL,
-            "the program ended the judge's process, probably for want of memory"
-            f" (limit {self._limits.memory_bytes / 2**30:.1f} GiB)",
+            "the program ended the judge's process: it needs more memory than it may use"
+            f" ({self._limits.memory_bytes / 2**30:.1f} GiB), or a function of the task ends it",
         )

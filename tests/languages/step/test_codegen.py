@@ -272,6 +272,8 @@ def test_sizes_can_be_set_in_many_ways(setup: str, load: Callable[[str], ModuleT
         "\n\n    # indented\n    top = step.Map(fn=fn_top).apply(E0)\n"
         "    return top, step.Map(fn=fn_spread).apply(E1)  # and done\n\n",
         "top = step.Map(fn=fn_top).apply(E0)\r\n\treturn top, step.Map(fn=fn_spread).apply(E1)",
+        "\ufeff# \0 \ud800 '\n"
+        "top = step.Map(fn=fn_top).apply(E0)\nreturn top, step.Map(fn=fn_spread).apply(E1)",
     ],
 )
 def test_a_program_may_be_spelt_in_many_ways(impl: str, load: Callable[[str], ModuleType]) -> None:

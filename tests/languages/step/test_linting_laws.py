@@ -62,6 +62,11 @@ LAWFUL = Task(
     ("law", "holds"),
     [
         (Law("commutes", ("fn_mul",), (0, 1)), True),
+        (Law("refolds", ("fn_most",)), True),
+        (Law("refolds", ("fn_most_or_zero",)), True),
+        (Law("refolds", ("fn_latest",)), True),
+        (Law("refolds", ("fn_sum",)), False),
+        (Law("refolds", ("fn_length",)), False),
         (Law("commutes", ("fn_minus",), (0, 1)), False),
         (Law("equal", ("fn_abs", "fn_magnitude")), True),
         (Law("equal", ("fn_abs", "fn_square")), False),

@@ -172,7 +172,8 @@ RESULT = output("S", "fp32", "M")
             ("data_transform",),
             "expected one block per component of the output (1), got 2",
         ),
-        ("constraints", "D %", (), "expected a comparison"),
+        ("constraints", "D %", (), "expected comparisons of sizes"),
+        ("constraints", "D % 2 == 0 and Q > 1", (), "expected symbols that have a size (M, N, K,"),
     ],
 )
 def test_what_is_wrong_with_a_task_is_found_with_its_place(
@@ -181,6 +182,14 @@ def test_what_is_wrong_with_a_task_is_found_with_its_place(
     [finding] = check_task(TASK.model_copy(update={field: (value,)}))
     assert finding.path == (field, 0, *path)
     assert finding.message.startswith(message)
+
+
+@pytest.mark.parametrize("setup", ["E_value = 3", "ctx[E] = 3", "ctx['E'] = 3"])
+def test_a_constraint_may_speak_of_a_symbol_that_global_binds(setup: str) -> None:
+    task = TASK.model_copy(update={"constraints": ("K % E == 0",), "global_code": ""})
+    [finding] = check_task(task)
+    assert finding.message.endswith("got E")
+    assert check_task(task.model_copy(update={"global_code": setup})) == ()
 
 
 @pytest.mark.parametrize(
@@ -194,6 +203,12 @@ def test_what_is_wrong_with_a_task_is_found_with_its_place(
         ("Q > 3", True),
         ("M % 0 == 0", True),
         ("D_value == 16", True),
+        ("D % 2 == 0 and D >= 20", False),
+        ("D % 3 == 0 or M < N < K", True),
+        ("not M < N", False),
+        ("not (M > N or K == 5)", True),
+        ("M > N and Q > 3", False),
+        ("M < N and Q > 3", True),
     ],
 )
 def test_constraints_are_decided_by_sizes(constraint: str, expected: bool) -> None:
@@ -202,8 +217,12 @@ def test_constraints_are_decided_by_sizes(constraint: str, expected: bool) -> No
 
 @pytest.mark.parametrize(
     "constraint",
-    ["", "D", "D % 2", "D == 1.5", "f(D) == 1", "D ** 2 == 4", "__import__('os') == 1", "D = 2"],
+    [
+        *("", "D", "D % 2", "D == 1.5", "f(D) == 1", "D ** 2 == 4", "D = 2", "D in M", "-D < 0"),
+        *("__import__('os') == 1", "(D > 2) + 1 == 2", "D and M", "not D", "D > 1 and 2"),
+        "True == 1",
+    ],
 )
-def test_only_comparisons_of_sizes_are_constraints(constraint: str) -> None:
+def test_only_conditions_on_sizes_are_constraints(constraint: str) -> None:
     with pytest.raises(ConstraintError, match="expected"):
         parse_constraint(constraint)

@@ -9,8 +9,11 @@ from hardwon.languages.step.graph import INPUT, Graph, Ref
 from hardwon.languages.step.memo import IdentityMemo
 from hardwon.languages.step.primitives import Primitive, RuleError
 from hardwon.languages.step.signature import Signature
-from hardwon.languages.step.types import Stream, interned
+from hardwon.languages.step.types import Stream, components, element_dims, interned
 from hardwon.records import Diagnostic, Stage
+
+MOST_PARTS = 256
+"""Most components, dimensions and factors of dimensions of one type: what it takes to write it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +80,23 @@ def _inferred(
 ) -> tuple[tuple[Stream, ...], bool]:
     """Return the types of the results, and whether a dimension of them is up to the data."""
     results = tuple(map(interned, primitive.infer(streams, sizes)))
+    largest = max(map(_parts, results), default=0)
+    if largest > MOST_PARTS:
+        raise RuleError(
+            f"{primitive.name} gives a stream whose type has {largest} parts (components,"
+            f" dimensions and their factors), expected at most {MOST_PARTS}",
+            rule="types that can be written",
+        )
     symbols = (name for result in results for dim in result.shape for name, _ in dim.powers)
     return results, any(map(_is_fresh, symbols))
+
+
+@IdentityMemo
+def _parts(stream: Stream) -> int:
+    """Return how much there is to write of a type."""
+    items = components(stream.dtype)
+    dims = [*stream.shape, *(dim for item in items for dim in element_dims(item))]
+    return len(items) + len(dims) + sum(dim.factors for dim in dims)
 
 
 @lru_cache(maxsize=4096)

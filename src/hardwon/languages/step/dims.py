@@ -10,6 +10,8 @@ _SYMBOL = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
 _VALUE_SUFFIX = "_value"
 LARGEST = 2**31 - 1
 """Largest literal size; anything above cannot be a dimension of a tensor that fits in memory."""
+MOST_FACTORS = 64
+"""Most symbols in a product that a program writes; `n = n * n` doubles them line by line."""
 
 
 class UnboundSymbolError(LookupError):
@@ -49,6 +51,11 @@ class Dim:
     def literal(self) -> int | None:
         """The value if no symbol occurs in it, else None."""
         return self.coefficient if not self.powers and self.divisor == 1 else None
+
+    @property
+    def factors(self) -> int:
+        """How many symbols are written when it is written out."""
+        return sum(abs(power) for _, power in self.powers)
 
     @property
     def symbols(self) -> frozenset[str]:

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from hardwon.languages.step import syntax as s
-from hardwon.languages.step.dims import LARGEST, Dim, integer, symbol
+from hardwon.languages.step.dims import LARGEST, MOST_FACTORS, Dim, integer, symbol
 from hardwon.languages.step.graph import INPUT, Graph, Node, Ref, results_of
 from hardwon.languages.step.primitives import (
     PRIMITIVES,
@@ -23,13 +23,15 @@ from hardwon.records import Diagnostic, Stage
 MAX_NODES = 4096
 MAX_EVALUATIONS = 50_000
 MAX_ERRORS = 50
+_LONGEST_NAME = 200
+"""Longer names are not kept: every stream of a list would repeat them."""
 _NAMED_DEPTH = 2
 """How deep in lists of lists streams are still named after the list."""
 _ZIP = Zip()
 """One for all, so that what is known of it is known of all."""
 _ALIKE = 0.6
 """How alike two names have to be for one to be a misspelling of the other."""
-_MAX_CLOSE = 1000
+_MAX_CLOSE = 200
 """Among how many names the one that an unknown name may stand for is looked for."""
 
 
@@ -215,6 +217,8 @@ class _Elaborator:
 
     def remember_name(self, value: _Value, name: str, depth: int = 0) -> None:
         """Let streams keep the first name that the author gave them, or their list's."""
+        if len(name) > _LONGEST_NAME:
+            return
         if isinstance(value, _Values) and depth < _NAMED_DEPTH:
             for at, item in enumerate(value.items):
                 self.count()
@@ -293,6 +297,9 @@ class _Elaborator:
         known = [*(fn.name for fn in self.signature.functions), *self.names]
         near = max([(_likeness(name, other), other) for other in known[:_MAX_CLOSE]], default=None)
         hint = f"; did you mean {near[1]!r}?" if near and near[0] else ""
+        odd = next((letter for letter in name if not letter.isascii()), None)
+        if odd is not None:  # it may look like another one
+            hint = f": it has the letter {odd!r}, U+{ord(odd):04X}{hint}"
         self.error(line, f"{name!r} is not defined{hint}", rule="names are bound before use")
         return UNKNOWN
 
@@ -302,6 +309,9 @@ class _Elaborator:
                 result = left * right
                 if abs(result.coefficient) > LARGEST:
                     self.error(line, f"expected an integer of at most {LARGEST}")
+                    return UNKNOWN
+                if result.factors > MOST_FACTORS:
+                    self.error(line, f"expected a product of at most {MOST_FACTORS} sizes")
                     return UNKNOWN
                 return result
             case (_Unknown(), _) | (_, _Unknown()):

@@ -97,6 +97,7 @@ def _normalise(text: str) -> str:
         )
     if not text.strip():
         raise _fail(None, "expected a program, got an empty answer")
+    text = text.removeprefix("\ufeff")  # a byte order mark says nothing of the program
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\f", " ")
     text = text.expandtabs(4)
     if not text.startswith(" ") and "\n " not in text:
@@ -131,7 +132,7 @@ def _python_tree(text: str) -> ast.Module:
         line = error.lineno or None
         shown = ""
         if line is not None and line <= text.count("\n") + 1:
-            shown = f": {text.splitlines()[line - 1].strip()[:80]!r}"
+            shown = f": {text.split(chr(10))[line - 1].strip()[:80]!r}"
         raise _fail(
             line,
             f"expected a statement such as `E2 = step.Map(fn=fn_x).apply(E1)`,"
@@ -337,7 +338,8 @@ class _Reader:
         loops: list[tuple[s.Target, s.Expression]] = []
         for generator in generators:
             if generator.ifs or generator.is_async:
-                self.error(line, "a condition in a comprehension is not part of the language")
+                what = "a condition" if generator.ifs else "`async`"
+                self.error(line, f"{what} in a comprehension is not part of the language")
                 return None
             over, target = self.expression(generator.iter), self.target(generator.target)
             if over is None or target is None:
@@ -405,8 +407,8 @@ class _Reader:
             if keyword not in known:
                 self.error(node.lineno, f"{takes}, got {keyword or '**'!s}", rule=_rule(name))
                 return None
-        doubled = [k for at, k in enumerate(known) if k in given and at < len(node.args)]
-        if doubled or len(set(given)) != len(given) or len(node.args) > len(known):
+        doubled = [k for at, k in enumerate(known) if given.count(k) + (at < len(node.args)) > 1]
+        if doubled or len(node.args) > len(known):
             what = f"{doubled[0]} twice" if doubled else f"{len(node.args)} positional arguments"
             self.error(node.lineno, f"{takes}, got {what}", rule=_rule(name))
             return None
@@ -421,11 +423,12 @@ class _Reader:
         return s.Operator(name, arguments, self.within(node))
 
     def unknown_primitive(self, line: int, name: str) -> None:
-        self.error(
-            line,
-            f"{name!r} is not a primitive{_hint(name)}; the primitives are {', '.join(PRIMITIVES)}",
-            rule="only primitives can be called",
-        )
+        if name in self.shadowed:
+            message = f"{name!r} is assigned to in this program: it cannot be called"
+        else:
+            primitives = ", ".join(PRIMITIVES)
+            message = f"{name!r} is not a primitive{_hint(name)}; the primitives are {primitives}"
+        self.error(line, message, rule="only primitives can be called")
 
 
 @lru_cache(maxsize=1024)
@@ -471,6 +474,22 @@ _CALLED: dict[type[ast.AST], str] = {
     ast.Set: "a set",
     ast.Constant: "this constant",
     ast.JoinedStr: "a string",
+    ast.UnaryOp: "a sign, or another operator before a value,",
+    ast.Compare: "a comparison",
+    ast.BoolOp: "`and` or `or`",
+    ast.DictComp: "a dictionary",
+    ast.SetComp: "a set",
+    ast.Match: "a match statement",
+    ast.Delete: "`del`",
+    ast.Global: "`global`",
+    ast.Nonlocal: "`nonlocal`",
+    ast.Raise: "`raise`",
+    ast.Assert: "`assert`",
+    ast.Yield: "`yield`",
+    ast.YieldFrom: "`yield`",
+    ast.Await: "`await`",
+    ast.AsyncFor: "`async`",
+    ast.AsyncWith: "`async`",
     ast.Call: "a call",
     ast.Subscript: "an indexed expression",
 }

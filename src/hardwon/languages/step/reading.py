@@ -8,7 +8,7 @@ from hardwon.languages.protocol import Reading
 from hardwon.languages.step.affine import affine_errors, insert_copies
 from hardwon.languages.step.checker import TypedGraph, infer_types
 from hardwon.languages.step.decompile import decompile
-from hardwon.languages.step.elaborate import elaborate
+from hardwon.languages.step.elaborate import MAX_ERRORS, elaborate
 from hardwon.languages.step.graph import INPUT, Graph, Ref
 from hardwon.languages.step.memo import IdentityMemo
 from hardwon.languages.step.normal import normal_form
@@ -19,6 +19,7 @@ from hardwon.languages.step.types import Stream, shape_text
 from hardwon.records import Diagnostic, Stage, StreamType, Task
 
 _ORDER = list(Stage)
+_LONGEST_MESSAGE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +66,16 @@ def _analyse(task: Task, impl: str, sizes: Mapping[str, int]) -> Analysis:
     try:
         program = parse(impl)
     except ParseError as error:
-        return Analysis(Reading(error.diagnostics, False, None, None, None), None)
+        diagnostics = tuple(map(_shortened, error.diagnostics[:MAX_ERRORS]))
+        return Analysis(Reading(diagnostics, False, None, None, None), None)
     elaboration = elaborate(program, signature, sizes)
     typing = infer_types(elaboration.graph, signature, sizes)
     law = affine_errors(elaboration.graph)
-    errors = sorted([*elaboration.errors, *typing.errors, *law], key=_place)
+    errors = sorted([*elaboration.errors, *typing.errors, *law], key=_place)[:MAX_ERRORS]
     runnable = not elaboration.errors and not typing.errors
     affine = False if law else (None if elaboration.errors else True)
     reading = Reading(
-        errors=tuple(errors),
+        errors=tuple(map(_shortened, errors)),
         runnable=runnable,
         affine=affine,
         normal_form=normal_form(elaboration.graph) if not elaboration.errors else None,
@@ -104,13 +106,22 @@ def _type_texts(stream: Stream) -> tuple[str, str]:
     return str(stream.dtype), shape_text(stream.shape)
 
 
+def _shortened(diagnostic: Diagnostic) -> Diagnostic:
+    """Return a diagnostic without most of a message that quotes too much of a program."""
+    message = diagnostic.message
+    if len(message) <= _LONGEST_MESSAGE:
+        return diagnostic
+    half = _LONGEST_MESSAGE // 2
+    return diagnostic.model_copy(update={"message": f"{message[:half]} ... {message[-half:]}"})
+
+
 def _place(diagnostic: Diagnostic) -> tuple[int, int]:
     return _ORDER.index(diagnostic.stage), diagnostic.line or 0
 
 
 def code_lines(impl: str) -> int:
     """Return the number of lines that hold code: no blank ones, no comments."""
-    lines = map(str.strip, impl.splitlines())
+    lines = map(str.strip, impl.replace("\r", "\n").split("\n"))
     return sum([bool(line) and line[0] != "#" for line in lines])
 
 

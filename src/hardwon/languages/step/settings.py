@@ -78,52 +78,101 @@ _COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
 
 
 class ConstraintError(ValueError):
-    """A constraint is not a comparison of sizes."""
+    """A constraint is not a condition on sizes."""
 
 
-def parse_constraint(text: str) -> ast.Compare:
-    """Read a constraint such as `D % 2 == 0`.
+def parse_constraint(text: str) -> ast.expr:
+    """Read a constraint such as `D % 2 == 0 and D >= 4`.
 
     Raises:
-        ConstraintError: if it is anything but a comparison of integer expressions over symbols.
+        ConstraintError: if it is anything but comparisons of integer expressions over symbols,
+            joined by `and`, `or` and `not`.
     """
     try:
         tree = ast.parse(text.strip(), mode="eval").body
+        _check_condition(tree)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise ConstraintError(
-            f"expected a comparison such as `D % 2 == 0`, got {text!r}"
+            "expected comparisons of sizes such as `D % 2 == 0`, made of integers, symbols and"
+            f" + - * // %, joined by and, or, not; got {text!r}"
         ) from error
-    allowed = (ast.Compare, ast.BinOp, ast.Name, ast.Constant, ast.Load, *_BINARY, *_COMPARE)
-    for node in ast.walk(tree):
-        integer = not isinstance(node, ast.Constant) or type(node.value) is int
-        if not isinstance(node, allowed) or not integer:
-            raise ConstraintError(
-                f"expected integers, symbols, + - * // % and comparisons, got {text!r}"
-            )
-    if not isinstance(tree, ast.Compare):
-        raise ConstraintError(f"expected a comparison such as `D % 2 == 0`, got {text!r}")
     return tree
 
 
+def _check_condition(node: ast.expr) -> None:
+    match node:
+        case ast.BoolOp(values=parts):
+            for part in parts:
+                _check_condition(part)
+        case ast.UnaryOp(op=ast.Not(), operand=part):
+            _check_condition(part)
+        case ast.Compare(left=left, ops=ops, comparators=others) if {*map(type, ops)} <= set(
+            _COMPARE
+        ):
+            for side in (left, *others):
+                _check_number(side)
+        case _:
+            raise ConstraintError("no condition")
+
+
+def _check_number(node: ast.expr) -> None:
+    match node:
+        case ast.Constant(value=int(value)) if not isinstance(value, bool):
+            pass
+        case ast.Name():
+            pass
+        case ast.BinOp(left=left, op=op, right=right) if type(op) in _BINARY:
+            _check_number(left)
+            _check_number(right)
+        case _:
+            raise ConstraintError("no number")
+
+
+def constrained(constraint: str) -> frozenset[str]:
+    """Return the symbols that a constraint speaks of."""
+    names = (node for node in ast.walk(parse_constraint(constraint)) if isinstance(node, ast.Name))
+    return frozenset(_symbol(name.id) for name in names)
+
+
 def holds(constraint: str, sizes: Mapping[str, int]) -> bool:
-    """Return whether a constraint holds; one about a symbol without a size is taken to hold."""
+    """Return whether a constraint holds.
+
+    It is taken to hold as long as that cannot be told: where the task's `global` has still to bind
+    a symbol that it speaks of, or where it divides by zero.
+    """
     tree = parse_constraint(constraint)
-
-    def value(node: ast.expr) -> int:
-        match node:
-            case ast.Constant(value=int(number)):
-                return number
-            case ast.Name(id=name):
-                return sizes[name.removesuffix("_value")]
-            case ast.BinOp(left=left, op=op, right=right):
-                return _BINARY[type(op)](value(left), value(right))
-        raise ConstraintError(f"expected integers and symbols in {constraint!r}")
-
     try:
-        numbers = [value(node) for node in (tree.left, *tree.comparators)]
+        return _is_met(tree, sizes)
     except (KeyError, ZeroDivisionError):
         return True
-    pairs = itertools.pairwise(numbers)
-    return all(
-        _COMPARE[type(op)](left, right) for op, (left, right) in zip(tree.ops, pairs, strict=True)
-    )
+
+
+def _is_met(node: ast.expr, sizes: Mapping[str, int]) -> bool:
+    """Decide a condition that `parse_constraint` returned, or part of one."""
+    match node:
+        case ast.BoolOp(op=ast.And(), values=parts):
+            return all(_is_met(part, sizes) for part in parts)
+        case ast.BoolOp(values=parts):
+            return any(_is_met(part, sizes) for part in parts)
+        case ast.UnaryOp(operand=part):
+            return not _is_met(part, sizes)
+        case ast.Compare(left=left, ops=ops, comparators=others):
+            pairs = itertools.pairwise(_number(side, sizes) for side in (left, *others))
+            return all(_COMPARE[type(op)](*pair) for op, pair in zip(ops, pairs, strict=True))
+    raise ConstraintError(f"not a condition: {ast.unparse(node)}")
+
+
+def _number(node: ast.expr, sizes: Mapping[str, int]) -> int:
+    match node:
+        case ast.Constant(value=int(number)):
+            return number
+        case ast.Name(id=name):
+            return sizes[_symbol(name)]
+        case ast.BinOp(left=left, op=op, right=right):
+            return _BINARY[type(op)](_number(left, sizes), _number(right, sizes))
+    raise ConstraintError(f"not a number: {ast.unparse(node)}")
+
+
+def _symbol(name: str) -> str:
+    """Return the symbol whose size a name stands for: `E_value` and `E` mean the same."""
+    return name.removesuffix("_value")

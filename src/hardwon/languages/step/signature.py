@@ -1,11 +1,12 @@
 """A task as STeP sees it: typed inputs, functions and outputs."""
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 
 from hardwon.languages.protocol import Finding
 from hardwon.languages.step.dims import Dim, parse_dim
-from hardwon.languages.step.settings import ConstraintError, parse_constraint
+from hardwon.languages.step.settings import DEFAULT_SIZES, ConstraintError, constrained
 from hardwon.languages.step.types import (
     Buffer,
     Component,
@@ -78,6 +79,7 @@ def _signature_of(task: Task) -> Signature:
         for fn in task.fns
     )
     outputs = tuple(Stream(dtype_of(out.dtype), dims_of(out.dims)) for out in task.outputs)
+    symbols.update(*map(constrained, task.constraints))
     return Signature(
         inputs,
         functions,
@@ -150,10 +152,23 @@ def check_task(task: Task) -> tuple[Finding, ...]:
             findings.append(Finding(("outputs", at, "data_transform"), message))
     for at, constraint in enumerate(task.constraints):
         try:
-            parse_constraint(constraint)
+            unsized = sorted(s for s in constrained(constraint) if not _has_size(s, task))
         except ConstraintError as error:
             findings.append(Finding(("constraints", at), str(error)))
+            continue
+        if unsized:
+            message = (
+                f"expected symbols that have a size ({', '.join(DEFAULT_SIZES)}, and what `global`"
+                f" binds), got {', '.join(unsized)}"
+            )
+            findings.append(Finding(("constraints", at), message))
     return tuple(findings)
+
+
+def _has_size(symbol: str, task: Task) -> bool:
+    """Whether a symbol has a size by default, or from `global` by all that its text tells."""
+    bound = rf"\b{re.escape(symbol)}(_value)?\b"
+    return symbol in DEFAULT_SIZES or re.search(bound, task.global_code) is not None
 
 
 def _is_multihot(component: Component) -> bool:

@@ -51,6 +51,8 @@ OPERATORS: dict[type[ast.AST], Callable[[int, int], int]] = {
 """What constraints on sizes may use."""
 ALWAYS_BINDING = (ast.Assign, ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
 
+_UNWRITABLE = re.compile("[\0\ud800-\udfff]")
+"""What no file can hold; a right program has it in comments at most."""
 _RUNTIME = files("hardwon.languages.step.codegen") / "runtime.py"
 """Read as text: to import it would load PyTorch, which writing a file does not need."""
 
@@ -467,7 +469,8 @@ def native_program(impl: str) -> Block:
     Raises:
         ValueError: if it is no Python.
     """
-    text = impl.replace("\f", " ").expandtabs(4).strip("\n")
+    text = _UNWRITABLE.sub("\ufffd", impl.removeprefix("\ufeff"))
+    text = text.replace("\f", " ").expandtabs(4).strip("\n")
     try:
         program = Block.read(text, "program")
     except ValueError:

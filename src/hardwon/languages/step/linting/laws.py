@@ -192,6 +192,25 @@ def _absorbed(law: Law, trial: _Trial) -> _Side:
     return trial.run(reader, [trial.run(first, [inputs])]), trial.run(reader, [inputs])
 
 
+def _refolds(law: Law, trial: _Trial) -> _Side:
+    """Fold states again: as they come, in pieces that each began anew, and the last one alone."""
+    unit = trial.units[law.functions[0]]
+    parts = len(unit.output_shapes)
+
+    def states(rows: Sequence[Tensors]) -> list[Tensors]:
+        found = trial.run(unit, rows)
+        return [found[at : at + parts] for at in range(0, len(found), parts)]
+
+    rows = [trial.inputs(unit) for _ in range(_STEPS)]
+    half = _STEPS // 2
+    once = states(rows)
+    pieces = states([*states(rows[:half]), *states(rows[half:])])
+    repeated = [state for count in (1, _STEPS) for state in states([once[-1]] * count)]
+    left = [*once, once[-1], *[once[-1]] * len(repeated)]
+    right = [*states(once), pieces[-1], *repeated]
+    return [t for state in left for t in state], [t for state in right for t in state]
+
+
 _SIDES: dict[str, Callable[[Law, _Trial], _Side]] = {
     "commutes": _commutes,
     "equal": _equal,
@@ -199,4 +218,5 @@ _SIDES: dict[str, Callable[[Law, _Trial], _Side]] = {
     "keeps": _keeps,
     "fixed": _fixed,
     "absorbed": _absorbed,
+    "refolds": _refolds,
 }

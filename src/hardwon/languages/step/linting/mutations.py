@@ -165,6 +165,15 @@ def _absorbed(graph: Graph, fn: Function, index: int) -> tuple[Law, ...]:
     return (Law("absorbed", (fn.name, reader.name), text=text),)
 
 
+def _refolds(primitive: Primitive, fn: Function) -> tuple[Law, ...]:
+    """Return the law that a fold notices nothing if it is given its own states to fold."""
+    if not isinstance(primitive, Accum | Scan) or primitive.fn.name != fn.name:
+        return ()
+    if not fn.is_fold or fn.input != fn.output:
+        return ()
+    return (Law("refolds", (fn.name,), text=f"{fn.name} of its own states ends in the same state"),)
+
+
 def _functions(signature: Signature, index: int, node: Node) -> Iterator[Mutation]:
     own = _function(node.primitive)
     if own is None:
@@ -197,7 +206,7 @@ def _calls(rewriter: Rewriter, index: int, node: Node) -> Iterator[Mutation]:
                 )
     for at, ref in enumerate(node.inputs[:positions]):
         for function in functions:
-            laws: tuple[Law, ...] = ()
+            laws = _refolds(node.primitive, function)
             if not function.is_fold:
                 laws = (
                     *_keeps(function),
@@ -267,12 +276,12 @@ def _dropped(graph: Graph, index: int, node: Node) -> Iterator[Mutation]:
 def _repeated(graph: Graph, index: int, node: Node) -> Iterator[Mutation]:
     primitive = node.primitive
     if isinstance(primitive, Map | Accum | Scan) and primitive.fn.input == primitive.fn.output:
-        laws = _fixed(graph, primitive.fn, Ref(index, 0)) if isinstance(primitive, Map) else ()
+        fixed = _fixed(graph, primitive.fn, Ref(index, 0)) if isinstance(primitive, Map) else ()
         yield Mutation(
             "repeat step",
             Edit(index, again=True),
             f"{primitive.name} of {primitive.fn.name} once more on its own result",
-            laws,
+            (*fixed, *_refolds(primitive, primitive.fn)),
         )
 
 

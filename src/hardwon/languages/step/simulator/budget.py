@@ -1,6 +1,7 @@
 """How much memory a program would take, known before it runs."""
 
 from collections.abc import Mapping
+from math import inf
 
 from hardwon.languages.step.checker import TypedGraph
 from hardwon.languages.step.dims import Dim, product
@@ -78,9 +79,12 @@ def _volumes(stream: Stream) -> tuple[Dim, ...]:
 
 
 def _value(dim: Dim, sizes: Mapping[str, float]) -> float:
-    value = dim.coefficient / dim.divisor
-    for symbol, power in dim.powers:
-        value *= float(sizes.get(symbol, 1)) ** power
+    try:
+        value = dim.coefficient / dim.divisor
+        for symbol, power in dim.powers:
+            value *= float(sizes.get(symbol, 1)) ** power
+    except OverflowError:  # too large even for a float
+        return inf
     return value
 
 

@@ -86,7 +86,7 @@ def _normal(values: torch.Tensor, kind: str) -> torch.Tensor:
     if kind == TIES:
         return (values * 1.2).round() / 2
     if kind == NEGATIVE:
-        return -values.abs()
+        return -values.abs() * torch.where(values > 0, 8.0, 1.0)
     return values * _MAGNITUDES.get(kind, 1.0)
 
 

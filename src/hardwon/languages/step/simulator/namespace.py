@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from hardwon.languages.protocol import TaskError
-from hardwon.languages.step.settings import DEFAULT_SIZES
+from hardwon.languages.step.settings import DEFAULT_SIZES, constrained, holds
 from hardwon.languages.step.signature import Signature, signature_of
 from hardwon.languages.step.simulator.draws import Values, draw_all
 from hardwon.languages.step.types import data_shape, element_dims
@@ -57,6 +57,8 @@ def build_namespace(task: Task, sizes: Mapping[str, int], seed: int) -> Namespac
     torch.manual_seed(seed)
     with _blame(f"the task's global code at {_sizes_text(sizes)}"):
         exec(compile(textwrap.dedent(task.global_code), "<global>", "exec"), names)
+    if torch.get_default_dtype() is not torch.float32:
+        raise TaskError("global: expected fp32 as the default dtype, the code changes it")
     bound: dict[str, int] = {}
     for symbol in sorted(signature.symbols):
         size = names["ctx"].get(symbol, names.get(symbol + _VALUE))
@@ -72,8 +74,27 @@ def build_namespace(task: Task, sizes: Mapping[str, int], seed: int) -> Namespac
     return Namespace(task, signature, bound, names)
 
 
+def require_constraints(space: Namespace) -> None:
+    """Check what could not be told before `global` has bound its symbols.
+
+    Raises:
+        TaskError: if a constraint does not hold, or is about a symbol that has no size.
+    """
+    sizes = {**DEFAULT_SIZES, **space.sizes}
+    for constraint in space.task.constraints:
+        named = constrained(constraint)
+        for symbol in sorted(named - sizes.keys()):
+            raise TaskError(
+                f"constraints: {constraint!r} is about {symbol}, which has no size; bind"
+                f" {symbol}{_VALUE} in `global`"
+            )
+        if not holds(constraint, sizes):
+            at = _sizes_text({name: sizes[name] for name in sorted(named)})
+            raise TaskError(f"constraints: {constraint!r} does not hold at {at}")
+
+
 def _sizes_text(sizes: Mapping[str, int]) -> str:
-    return ", ".join(f"{name}={size}" for name, size in sizes.items())
+    return ", ".join(f"{name}={size}" for name, size in sizes.items()) or "the default sizes"
 
 
 @contextlib.contextmanager
@@ -99,9 +120,11 @@ def draw_inputs(space: Namespace, seed: int) -> Values:
 
 
 def as_dtype(values: Values, dtype: torch.dtype) -> Values:
-    """Return the same values in another precision."""
+    """Return copies of the values in another precision."""
     return {
-        name: [item.to(dtype) for item in value] if isinstance(value, list) else value.to(dtype)
+        name: [item.to(dtype, copy=True) for item in value]
+        if isinstance(value, list)
+        else value.to(dtype, copy=True)
         for name, value in values.items()
     }
 
@@ -170,6 +193,8 @@ def _reference(
         exec(compile(tree, f"<{output.name}>", "exec"), names)
         value = eval(compile(ast.Expression(last.value), f"<{output.name}>", "eval"), names)
         found = torch.as_tensor(value)
+    if found.is_complex():
+        raise TaskError(f"{what}: expected real numbers, got {found.dtype}")
     declared = space.signature.outputs[position]
     dims = element_dims(read_component(output.dtype[component])) + declared.shape
     expected = data_shape(dims, space.sizes)

@@ -9,7 +9,7 @@ from hardwon.records import Difference
 
 _ROUNDING = 2e-5
 """Allowed error relative to the largest value: float32 has 6e-8 per operation."""
-_RELATIVE = 1e-4
+_RELATIVE = 2e-5
 """Allowed error relative to the value itself."""
 _FACTOR = 16.0
 """How many times the error of the reference in float32 a program may make."""
