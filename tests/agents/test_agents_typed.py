@@ -342,9 +342,10 @@ class Pack:
 
     texts: tuple[str, ...]
     length: int
+    begun: str = ""
 
     def draft(self, *arguments: object) -> Choices:
-        return Choices(self.texts, self.length)
+        return Choices(self.texts, self.length, self.begun)
 
 
 def choosing(pack: Pack, server: FakeServer, patch: pytest.MonkeyPatch) -> Answer:
@@ -388,10 +389,12 @@ def test_what_the_policy_is_sure_of_is_not_asked(
 
 
 def test_a_dead_end_is_an_answer_that_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    answer = choosing(Pack((), 1), FakeServer(), monkeypatch)
-    assert answer.impl is None
-    assert answer.note is not None
-    assert "dead end" in answer.note
+    packs = [Pack((), 1), Pack((), 1, "a;")]
+    answers = [choosing(pack, FakeServer(), monkeypatch) for pack in packs]
+    assert [answer.impl for answer in answers] == [None, None]
+    [note] = {answer.note for answer in answers}
+    assert note is not None
+    assert "dead end" in note
 
 
 # A real model

@@ -297,7 +297,7 @@ def test_a_cap_at_the_proposer_comes_after_what_arrived() -> None:
 
 
 @pytest.mark.parametrize("error", [CapReachedError("spent"), ModelError("gone")])
-def test_a_cap_at_the_guardian_loses_no_answer(error: Exception) -> None:
+def test_a_cap_at_the_guardian_loses_no_correct_answer(error: Exception) -> None:
     def guard(asked: Asked) -> Said:
         return error if asked.index == 1 else "unchanged"
 
@@ -309,11 +309,27 @@ def test_a_cap_at_the_guardian_loses_no_answer(error: Exception) -> None:
     assert done.pairs[1][0].usage == USAGE
 
 
-def test_a_cap_at_the_repairer_loses_no_answer() -> None:
+def test_what_a_cap_kept_from_its_guardian_is_no_failure() -> None:
+    """It is left out, so that a run that goes on takes it up again."""
     error = CapReachedError("spent")
-    model = in_roles(proposer=fenced(WRONG), repairer=error)
+
+    def guard(asked: Asked) -> Said:
+        return error if asked.index == 1 else "unchanged"
+
+    model = in_roles(proposer=fenced(WRONG), guardian=guard)
+    done = Sampled(model, ModelGuardian(model), samples=3)
+    assert done.correct == {0: False, 2: False}
+    assert done.error is error
+
+
+@pytest.mark.parametrize("error", [CapReachedError("spent"), ModelError("gone")])
+def test_what_a_cap_kept_from_its_repairer_is_no_failure(error: Exception) -> None:
+    def propose(asked: Asked) -> Said:
+        return fenced(RIGHT if asked.index == 1 else WRONG)
+
+    model = in_roles(proposer=propose, repairer=error)
     done = Sampled(model, None, ModelRepairer(model, 2), samples=3)
-    assert done.correct == dict.fromkeys(range(3), False)
+    assert done.correct == {1: True}
     assert done.error is error
 
 

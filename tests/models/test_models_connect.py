@@ -54,6 +54,74 @@ def test_a_base_url_that_is_none_is_refused(url: str) -> None:
         connect("openai:x", Settings(base_url=url))
 
 
+@pytest.mark.parametrize(
+    ("spec", "meant"),
+    [
+        ("gpt-4o", "openai:gpt-4o"),
+        ("claude-sonnet-4-5", "anthropic:claude-sonnet-4-5"),
+        ("Gemini-2.5-pro", "google:Gemini-2.5-pro"),
+        ("models/tiny.GGUF", "local:models/tiny.GGUF"),
+        ("answers.yaml", "scripted:answers.yaml"),
+        ("OpenAI: gpt-4o", "openai:gpt-4o"),
+        ("ollama:qwen3:8b", "openai:qwen3:8b, with the server's --base-url"),
+    ],
+)
+def test_a_name_of_no_form_is_answered_with_what_was_probably_meant(spec: str, meant: str) -> None:
+    with pytest.raises(ModelError) as caught:
+        connect(spec)
+    assert str(caught.value).endswith(f"; did you mean {meant}?")
+
+
+def test_space_around_a_key_is_no_part_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        async with StubServer([chat()]).running() as server:
+            monkeypatch.setenv("OPENAI_API_KEY", " sk-1234\r\n")
+            model = connect("openai:stub", settings_for(server))
+            await model.complete(ask(), PARAMETERS)
+            await model.close()
+            assert server.calls[0].headers["authorization"] == "Bearer sk-1234"
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("key", ["", " ", "\n"])
+def test_a_blank_key_is_a_missing_one(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    with pytest.raises(ModelError, match="needs a key"):
+        connect("openai:x")
+
+
+@pytest.mark.parametrize("key", ["sk-se\ncret", "sk-se cret", "sk-secretё"])
+def test_a_key_that_no_header_can_carry_is_refused_and_not_shown(key: str) -> None:
+    with pytest.raises(ModelError, match="the key for openai:x is none") as caught:
+        connect("openai:x", Settings(api_key=key))
+    assert "cret" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_the_address_of_a_service_is_no_base_url() -> None:
+    settings = Settings(base_url="http://localhost:1/v1/chat/completions")
+    with pytest.raises(ModelError, match="give it without /chat/completions"):
+        connect("openai:x", settings)
+
+
+@pytest.mark.parametrize(("path", "hint"), [("", r" \(most end in /v1\)"), ("/v1", "")])
+def test_a_wrong_path_says_how_base_urls_end(path: str, hint: str) -> None:
+    async def main() -> None:
+        async with StubServer([error(404, "Not Found")]).running() as server:
+            model = connect("openai:x", settings_for(server, base_url=f"{server.url}{path}/"))
+            with pytest.raises(ModelError, match=rf"the base URL{hint}$"):
+                await model.complete(ask(), PARAMETERS)
+            await model.close()
+
+    asyncio.run(main())
+
+
+def test_a_library_that_refuses_its_environment_is_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://:bad")
+    with pytest.raises(ModelError, match=r"openai:x cannot be used: .*port"):
+        connect("openai:x", Settings(api_key="k"))
+
+
 def test_a_missing_library_is_named_with_the_command_that_installs_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 import pytest
-from stub_server import PARAMETERS, Action, Call, StubServer, ask, settings_for, status
+from stub_server import PARAMETERS, Action, Call, StubServer, Waits, ask, settings_for, status
 
 from hardwon.models import Model, ModelError, connect
 from hardwon.records import Completion, Finish, Usage
@@ -98,24 +98,44 @@ class TestAnthropic:
             (claude(HELLO, stop="max_tokens"), Finish.LENGTH),
             (claude(stop="refusal"), Finish.REFUSAL),
             (claude(), Finish.EMPTY),
+            (claude(stop="pause_turn"), Finish.EMPTY),
+            (claude({"type": "redacted_thinking", "data": "x"}, HELLO), Finish.STOP),
         ],
     )
     def test_an_answer_ends_as_it_ends(self, answer: Action, finish: Finish) -> None:
         [completion], _ = talk("anthropic:claude-stub", [answer])
         assert completion.finish is finish
 
-    def test_an_overloaded_server_is_asked_again(self) -> None:
+    @pytest.mark.parametrize("code", [529, 200])
+    def test_an_overloaded_server_is_asked_again(self, code: int) -> None:
         body = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
         [completion], calls = talk(
-            "anthropic:claude-stub", [status(529, json.dumps(body)), claude(HELLO)]
+            "anthropic:claude-stub", [status(code, json.dumps(body)), claude(HELLO)]
         )
         assert completion.finish is Finish.STOP
         assert len(calls) == 2
 
-    def test_a_wrong_key_ends_the_run(self) -> None:
+    def test_what_is_no_answer_is_asked_for_again(self) -> None:
+        [completion], calls = talk("anthropic:claude-stub", [status(200, "{}"), claude(HELLO)])
+        assert completion.text == "hello"
+        assert len(calls) == 2
+
+    def test_the_input_of_a_tool_is_an_answer(self) -> None:
+        block = {"type": "tool_use", "id": "1", "name": "write", "input": {"impl": "return E0"}}
+        [completion], _ = talk("anthropic:claude-stub", [claude(block, stop="tool_use")])
+        assert json.loads(completion.text) == {"impl": "return E0"}
+
+    @pytest.mark.parametrize("code", [401, 200])
+    def test_a_wrong_key_ends_the_run(self, code: int) -> None:
         body = {"type": "error", "error": {"type": "authentication_error", "message": "bad key"}}
         with pytest.raises(ModelError, match="bad key; check the key in ANTHROPIC_API_KEY"):
-            talk("anthropic:claude-stub", [status(401, json.dumps(body))])
+            talk("anthropic:claude-stub", [status(code, json.dumps(body))])
+
+    def test_no_credit_ends_the_run_though_the_status_is_400(self) -> None:
+        said = "Your credit balance is too low to access the Anthropic API."
+        body = {"type": "error", "error": {"type": "invalid_request_error", "message": said}}
+        with pytest.raises(ModelError, match="no credit left"):
+            talk("anthropic:claude-stub", [status(400, json.dumps(body))])
 
 
 def gemini(*parts: dict[str, Any], finish: str = "STOP", **usage: int) -> Action:
@@ -158,13 +178,39 @@ class TestGoogle:
             (gemini({"text": "half"}, finish="MAX_TOKENS"), Finish.LENGTH),
             (gemini(finish="SAFETY"), Finish.REFUSAL),
             (status(200, '{"promptFeedback": {"blockReason": "SAFETY"}}'), Finish.REFUSAL),
+            (gemini({"text": "half"}, finish="RECITATION"), Finish.REFUSAL),
+            (gemini(finish="MALFORMED_FUNCTION_CALL"), Finish.EMPTY),
+            (gemini({"text": "all"}, finish="OTHER"), Finish.STOP),
             (gemini(), Finish.EMPTY),
-            (status(200, "{}"), Finish.EMPTY),
         ],
     )
     def test_an_answer_ends_as_it_ends(self, answer: Action, finish: Finish) -> None:
         [completion], _ = talk("google:gemini-stub", [answer])
         assert completion.finish is finish
+
+    @pytest.mark.parametrize("body", ["{}", "null", "", '{"error": {"code": 503}}', "[1]"])
+    def test_what_is_no_answer_is_asked_for_again(self, body: str) -> None:
+        [completion], calls = talk(
+            "google:gemini-stub", [status(200, body), gemini({"text": "hello"})]
+        )
+        assert completion.text == "hello"
+        assert len(calls) == 2
+
+    def test_a_request_to_wait_is_found_in_the_body(self) -> None:
+        delay = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "41.5s"}
+        body = {"error": {"code": 429, "message": "quota per minute", "details": [delay]}}
+        waits = Waits()
+        talk(
+            "google:gemini-stub",
+            [status(429, json.dumps(body)), gemini({"text": "hello"})],
+            sleep=waits,
+        )
+        assert max(waits.seconds) >= 41.4
+
+    def test_the_argument_of_a_tool_is_an_answer(self) -> None:
+        call = {"functionCall": {"name": "write", "args": {"impl": "return E0"}}}
+        [completion], _ = talk("google:gemini-stub", [gemini(call)])
+        assert json.loads(completion.text) == {"impl": "return E0"}
 
     @pytest.mark.parametrize("trouble", [status(503, "{}"), status(200, "no JSON")])
     def test_what_passes_costs_one_more_request(self, trouble: Action) -> None:

@@ -108,3 +108,69 @@ def test_a_closed_server_leaves_nothing_behind_and_can_be_started_again(
         assert model.server.base_url
 
     with_model(talk)
+
+
+def test_prompts_that_begin_alike_are_read_once_however_they_take_turns() -> None:
+    manual = "A stream holds values, one after the other. " * 30
+
+    async def talk(model: LocalModel, _: Settings) -> None:
+        shorts = [ask(f"{word} " * 40 + "What is it?", manual) for word in ("Map", "Zip", "Scan")]
+        parameters = Parameters(max_tokens=3, temperature=0.8, seed=1)
+        read = []
+        for index in range(2):
+            for prompt in shorts:
+                usage = (await model.complete(prompt, parameters, index=index)).usage
+                read.append(usage.input_tokens - usage.cached_tokens)
+        first, *others = read[:3]
+        assert first > 2 * max(others) > 60, "all but the first find the manual in the cache"
+        assert max(read[3:]) < 10, "and each its own question, when its turn comes again"
+
+    with_model(talk)
+
+
+def test_a_local_model_is_asked_no_more_at_a_time_than_it_has_slots() -> None:
+    settings = Settings(concurrency=16, slots=2)
+    connect(f"local:{MODEL}", settings)
+    [gate] = settings.gates.values()
+
+    async def main() -> int:
+        inside = most = 0
+
+        async def one() -> None:
+            nonlocal inside, most
+            async with gate.passed():
+                inside += 1
+                most = max(most, inside)
+                await asyncio.sleep(0)
+                inside -= 1
+
+        await asyncio.gather(*(one() for _ in range(9)))
+        return most
+
+    assert asyncio.run(main()) == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "found"), [(b"", "is empty"), (b"version https://", "begins with b'vers'")]
+)
+def test_a_file_of_another_kind_is_refused_with_what_it_begins_with(
+    content: bytes, found: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "model.gguf"
+    file.write_bytes(content)
+    with pytest.raises(ModelError, match=rf"is no GGUF file: it {found}, .*b'GGUF'"):
+        connect(f"local:{file}")
+
+
+def test_a_server_that_dies_in_the_middle_of_a_run_ends_it_at_once() -> None:
+    async def talk(model: LocalModel, settings: Settings) -> None:
+        parameters = Parameters(max_tokens=2)
+        await model.complete(ask("Name a colour."), parameters)
+        process = model.server._child._process
+        assert process is not None
+        process.kill()
+        await process.wait()
+        with pytest.raises(ModelError, match=r"its server is gone .* enough memory"):
+            await model.complete(ask("Name another."), parameters)
+
+    with_model(talk)

@@ -60,7 +60,9 @@ class AgenticSystem:
             UnansweredError: after everything else, if an agent's request for a sample was never
                 answered. Without it the sample is not what was asked for, so it is left out.
             CapReachedError: after everything that came before the cap was judged and yielded. An
-                answer whose guardian or repairer could not be asked any more is judged as it is.
+                answer whose guardian or repairer could not be asked any more is yielded only if it
+                is correct as it is: the others might have become so, and a run that goes on with a
+                higher cap takes them up where they stood.
             ModelError: in the same way, if a model cannot be used.
         """
         stops: list[Exception] = []
@@ -83,30 +85,44 @@ class AgenticSystem:
     async def _finished(
         self, request: Request, answer: Answer, stops: list[Exception]
     ) -> tuple[Answer, Verdict]:
-        """Guard, judge and repair one answer; errors that end the run go to `stops`."""
-        answer = await self._guarded(request, answer, stops)
-        verdict = await self._verdict(request.task, answer.impl)
+        """Guard, judge and repair one answer.
+
+        An error that ends the run goes to `stops` where the answer is correct all the same.
+        """
+        answer, verdict = await self._checked(request, answer, stops)
         while self._repairer is not None and not verdict.correct:
             try:
                 change = await self._repairer.repair(request, answer, verdict)
-            except UnansweredError:
+            except STOPS:
                 raise
             except Exception as error:
-                return _noted(answer, "repairer", error, stops), verdict
+                return _noted(answer, "repairer", error), verdict
             if change is None:
                 break
             repaired = _changed(answer, change).model_copy(update={"note": None})
-            answer = await self._guarded(request, repaired, stops)
-            verdict = await self._verdict(request.task, answer.impl)
+            answer, verdict = await self._checked(request, repaired, stops)
         return answer, verdict
 
-    async def _guarded(self, request: Request, answer: Answer, stops: list[Exception]) -> Answer:
+    async def _checked(
+        self, request: Request, answer: Answer, stops: list[Exception]
+    ) -> tuple[Answer, Verdict]:
+        """Guard and judge an answer."""
+        stop: Exception | None = None
         try:
-            return _changed(answer, await self._guardian.guard(request, answer))
+            answer = _changed(answer, await self._guardian.guard(request, answer))
         except UnansweredError:
             raise
+        except STOPS as error:
+            stop = error
         except Exception as error:
-            return _noted(answer, "guardian", error, stops)
+            answer = _noted(answer, "guardian", error)
+        verdict = await self._verdict(request.task, answer.impl)
+        if stop is not None:
+            if not verdict.correct:
+                raise stop
+            stops.append(stop)
+            answer = _noted(answer, "guardian", stop)
+        return answer, verdict
 
     async def _verdict(self, task: Task, impl: str | None) -> Verdict:
         key = (task.digest, program_digest(impl))
@@ -144,11 +160,9 @@ def _changed(answer: Answer, change: Change) -> Answer:
     )
 
 
-def _noted(answer: Answer, agent: str, error: Exception, stops: list[Exception]) -> Answer:
+def _noted(answer: Answer, agent: str, error: Exception) -> Answer:
     """Return the answer as it is, with a note on the agent that had nothing to say on it."""
-    if isinstance(error, STOPS):
-        stops.append(error)
-    else:
+    if not isinstance(error, STOPS):
         _LOG.error("the %s failed over a sample", agent, exc_info=error)
     note = f"the {agent} failed: {error}"
     return answer.model_copy(update={"note": f"{answer.note}; {note}" if answer.note else note})

@@ -36,6 +36,8 @@ _LEAST_TEMPERATURE = 0.05
 _CLEAR = 0.95
 """The share of a way by the policy above which the model is not asked: it could hardly turn the
 choice, and asking is what takes the time."""
+_DEAD_END = "a dead end: no legal statement was left before the results were there"
+"""The same for all samples, since a run's summary counts them by what they say."""
 _PLACE = "@"
 
 
@@ -89,7 +91,7 @@ class TypedProposer:
         if not (math.isfinite(weight) and weight >= 0):
             raise ValueError(f"the policy's weight must be a number from 0 on, not {weight}")
         # One for all tasks and temperatures, so that they share what it knows.
-        self._chooser = Chooser(server, ledger)
+        self._chooser = Chooser(server, ledger, slots=slots)
         self._model = name
         self._weight = weight
         self._slots = slots
@@ -190,8 +192,7 @@ class _Writer:
         while not draft.finished:
             statements = await asyncio.to_thread(draft.statements)
             if not statements:
-                note = f"a dead end: no statement is legal after\n{draft.text}"
-                return Answer(index=index, impl=None, usage=usage, note=note)
+                return Answer(index=index, impl=None, usage=usage, note=_DEAD_END)
             chosen, tokens, cost = await self._choose(written, statements)
             usage += cost
             written += tokens

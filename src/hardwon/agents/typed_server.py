@@ -44,10 +44,19 @@ class Chooser:
     share them, whatever their temperatures.
     """
 
-    def __init__(self, server: Server, ledger: Ledger | None = None) -> None:
-        """Use a server, which stays its maker's to close; enter what is spent in a ledger."""
+    def __init__(self, server: Server, ledger: Ledger | None = None, *, slots: int = 1) -> None:
+        """Use a server, which stays its maker's to close.
+
+        Args:
+            server: of llama.cpp.
+            ledger: where every question is entered.
+            slots: how many conversations the server holds.
+        """
         self._server = server
         self._ledger = ledger
+        # By its number, so that nothing is put aside first: each question goes on where the one
+        # before ended, and putting the prompt aside takes as long as a question.
+        self._slot = {"id_slot": 0} if slots == 1 else {}
         self._lines: dict[str, tuple[int, ...]] = {}
         self._known: dict[bytes, dict[int, float]] = {}
 
@@ -128,7 +137,7 @@ class Chooser:
         reservation = await self._ledger.reserve(_ROLE, worst) if self._ledger else None
         usage: Usage | None = None
         try:
-            reply = await self._post("/completion", _question(before, options))
+            reply = await self._post("/completion", _question(before, options) | self._slot)
             usage = worst.model_copy(update={"cached_tokens": _cached(reply, len(before))})
             shares = _shares(reply, options)
         finally:

@@ -20,12 +20,13 @@ _CODE_IN_INFO = re.compile(
     r"\bimpl\s*:.*|(?<!\S)[A-Za-z_]\w*(?: *, *\w+)* = \S.*|(?<!\S)return .*", re.IGNORECASE
 )
 _QUOTE_MARK = re.compile(r"(?: *>)+ ?")
-_SHELL_MARK = re.compile(r" *>>> ")
-_GOES_ON_MARK = re.compile(r" *\.\.\.(?: |$)")
+_SHELL_MARK = re.compile(r" *(?:>>>|In ?\[\d*\]:) ")
+_GOES_ON_MARK = re.compile(r" *\.\.\.:?(?: |$)")
 _LINE_NUMBER = re.compile(
     r" *(?:(?:L|line|step) *)?\(?(?P<number>\d{1,4})(?: *[|:\u2192] ?|[.)] |  +)", re.IGNORECASE
 )
 _CODE_IN_LINE = re.compile(r"(?: *(?:[-*+\u2022]|\d+[.)]) +)?`(?P<code>[^`]+)`$")
+_BOLD_CODE = re.compile(r" *\*\*(?P<code>(?:[A-Za-z_]\w*(?: *, *\w+)* *=(?!=)|return\b).*)\*\*$")
 _BULLET = re.compile(r" *[-*\u2022] +(?=[A-Za-z_]\w*(?: *, *\w+)* *=(?!=)|return\b)")
 _LABEL = re.compile(
     r" *(?:the )?(?:final |correct(?:ed)? )?(?:answer|program|code|solution)(?: is)?: +"
@@ -33,7 +34,7 @@ _LABEL = re.compile(
     re.IGNORECASE,
 )
 _GIT_HEADER = re.compile(r"diff --git |index [0-9a-f]+\.\.|(?:new|deleted) file mode ")
-_ENTITY = re.compile(r"&(?:[lg]t|amp|quot|apos|nbsp|equals|#\d{1,5}|#x[0-9a-fA-F]{1,4});")
+_ENTITY = re.compile(r"&(?:[A-Za-z]{2,8}|#\d{1,5}|#x[0-9a-fA-F]{1,4});")
 _TAG = re.compile(r"</?[A-Za-z][\w-]*(?: [^<>]*)?>|<!\[CDATA\[|\]\]>")
 _ESCAPE = re.compile(r"\\(?=[_*\[\]()])")
 _WIDE = str.maketrans("\uff08\uff09\uff0c\uff1a\uff1d\uff3b\uff3d\uff0e", "(),:=[].")
@@ -75,7 +76,9 @@ def _without_marks(lines: list[str]) -> list[str]:
     is_shell = any(map(_SHELL_MARK.match, lines))
     cleaned = []
     for line in lines:
-        mark = _QUOTE_MARK.match(line) or (is_shell and _GOES_ON_MARK.match(line))
+        mark = (is_shell and (_SHELL_MARK.match(line) or _GOES_ON_MARK.match(line))) or (
+            _QUOTE_MARK.match(line)
+        )
         cleaned.append(line[mark.end() :] if mark else line)
     return cleaned
 
@@ -95,8 +98,11 @@ def _without_numbers(lines: list[str]) -> list[str]:
 
 
 def _without_backticks(line: str) -> str:
-    """Return a line without the backticks around it, or the one that starts or ends code."""
-    if code := _CODE_IN_LINE.match(line):
+    """Return a line without the backticks around it, or the one that starts or ends code.
+
+    Or without the asterisks around it, where somebody made code bold.
+    """
+    if code := _CODE_IN_LINE.match(line) or _BOLD_CODE.match(line):
         return code["code"]
     if line.count("`") == 1 and (line.startswith("`") or line.endswith("`")):
         return line.strip("`")

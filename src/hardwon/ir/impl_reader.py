@@ -61,13 +61,22 @@ _COMMENT = re.compile(r"\s*#")
 def extract_impl(answer: str) -> str | None:
     """Return the program in a model's answer, dedented and without blank lines at its ends.
 
+    Imports above it are left out: they are a habit, and no part of a program.
+
     If there are blocks of code but none of them is complete, the last one comes back as it is, for
     the checker to say what is wrong with it. None if the answer holds no program, or more than
     256 KiB.
     """
     if len(answer.encode("utf-8", "surrogatepass")) > MAX_ANSWER_BYTES:
         return None
-    return _Extraction().program(answer)
+    program = _Extraction().program(answer)
+    return None if program is None else _without_imports(program)
+
+
+def _without_imports(program: str) -> str:
+    lines = program.split("\n")
+    start = next((at for at, line in enumerate(lines) if line and not _IMPORT.match(line)), 0)
+    return _joined(lines[start:])
 
 
 @dataclass(frozen=True, slots=True)

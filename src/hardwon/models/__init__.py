@@ -1,7 +1,7 @@
 """Language models behind one small interface: hosted, on this machine, scripted or recorded."""
 
 from hardwon.models.caps import Caps
-from hardwon.models.connect import connect, price_of
+from hardwon.models.connect import connect, price_of, probably
 from hardwon.models.estimate import Estimate, estimate
 from hardwon.models.ledger import Ledger
 from hardwon.models.local import LocalModel, LocalServer
@@ -31,4 +31,5 @@ __all__ = [
     "default_cache_path",
     "estimate",
     "price_of",
+    "probably",
 ]

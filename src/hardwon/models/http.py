@@ -14,14 +14,35 @@ from hardwon.models.provider import PromptRefusedError, TransientError
 
 _LONGEST_MESSAGE = 500
 _ONCE_MORE = frozenset({408, 409, 425, 429})
-_NEVER = frozenset({501, 505})
-_UNPAID = re.compile(r"insufficient[_ ](quota|balance|credit|funds)", re.IGNORECASE)
+_ELSEWHERE = frozenset({404, 405, 407, 410, 421, 426, 501, 505})
+"""What no request to the same address will change."""
+_STATUS_OF = {
+    "authentication_error": 401,
+    "invalid_api_key": 401,
+    "permission_error": 403,
+    "not_found_error": 404,
+    "request_too_large": 413,
+    "invalid_request_error": 400,
+    "rate_limit_error": 429,
+}
+"""What servers call errors that they send without a status; whatever else may pass."""
+_UNPAID = re.compile(
+    r"insufficient[_ ](quota|balance|credit|funds)|credit balance|balance is (too low|insufficient)"
+    r"|(billing[_ ]hard|spending)[_ ]limit|out of credits",
+    re.IGNORECASE,
+)
 _NO_MODEL = re.compile(
     r"model_not_found|model[^.]{0,80}?(does ?n[o']t exist|not exist|not found)"
     r"|(unknown|invalid) model\b",
     re.IGNORECASE,
 )
 _NO_KEY = re.compile(r"(invalid|incorrect|no) api[ _-]?key|api[ _-]?key not valid", re.IGNORECASE)
+_TOO_LONG = re.compile(
+    r"context[ _](length|size|window)|maximum context|prompt is too long|too many (input )?tokens"
+    r"|exceeds? the (maximum|available)[^.]{0,40}(tokens|context)",
+    re.IGNORECASE,
+)
+_HTML = re.compile(r"(?is)<(script|style)\b.*?</\1>|<[!/a-z][^>]*>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +53,8 @@ class Server:
     url: str
     key: str | None = field(repr=False)
     key_variable: str
+    usual_path: str = ""
+    """How the base URL of such a server ends."""
 
     def hide(self, text: str) -> str:
         """Return a text on one line, not too long and without the key."""
@@ -45,6 +68,13 @@ class Server:
         """Where it is, without user names and queries that may be secret."""
         parts = urlsplit(self.url)
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}".rstrip("/")
+
+    @property
+    def hint(self) -> str:
+        """What is unusual about the base URL, for messages; often nothing."""
+        if self.usual_path and not urlsplit(self.url).path.rstrip("/").endswith(self.usual_path):
+            return f" (most end in {self.usual_path})"
+        return ""
 
     @property
     def here(self) -> bool:
@@ -67,7 +97,7 @@ def read_refusal(body: str) -> Refusal:
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):
-        return Refusal(body)
+        return Refusal(_HTML.sub(" ", body) if body.lstrip().startswith("<") else body)
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
     if not isinstance(value, dict):
@@ -92,7 +122,7 @@ def error_of(
 
     Args:
         server: who answered.
-        status: the HTTP status, 400 or above.
+        status: the HTTP status, 300 or above.
         refusal: what the body says.
         headers: of the answer; Retry-After counts, in seconds or as a date.
     """
@@ -101,9 +131,21 @@ def error_of(
     advice = _advice(server, status, text)
     if advice is not None:
         return ModelError(f"{server.model} at {server.place}: {said}; {advice}")
-    if status in _ONCE_MORE or (status >= 500 and status not in _NEVER):
+    if status in _ONCE_MORE or status >= 500:
         return TransientError(said, retry_after=retry_after(headers))
+    if status == 413 or _TOO_LONG.search(text):
+        said += "; --context makes prompts shorter, --max-output-tokens the room for answers"
     return PromptRefusedError(said)
+
+
+def error_within(server: Server, refusal: Refusal) -> Exception:
+    """Return the exception of an error that came with the status of success."""
+    is_number = re.fullmatch(r"[3-5]\d\d", refusal.code)
+    status = int(refusal.code) if is_number else _STATUS_OF.get(refusal.code, 500)
+    text = f"{refusal.code} {refusal.message}"
+    if status == 500 and (_advice(server, 400, text) or _TOO_LONG.search(text)):
+        status = 400
+    return error_of(server, status, refusal, {})
 
 
 def unreachable(server: Server, reason: str) -> TransientError:
@@ -141,12 +183,14 @@ def is_loopback(host: str) -> bool:
 
 def _advice(server: Server, status: int, text: str) -> str | None:
     """Say what helps where no request can succeed; None where others may."""
-    if status == 402 or (status in {403, 429} and _UNPAID.search(text)):
+    if status == 402 or (status in {400, 403, 429} and _UNPAID.search(text)):
         return "the account has no credit left"
     if status == 401 or (status in {400, 403} and _NO_KEY.search(text)):
         return f"check the key in {server.key_variable}"
     if status == 403:
         return f"the key in {server.key_variable} may not use this model"
-    if status == 404 or (status in {400, 422} and _NO_MODEL.search(text)):
-        return "check the model's name and the base URL"
+    if status in {400, 404, 422} and _NO_MODEL.search(text):
+        return "check the model's name"
+    if status < 400 or status in _ELSEWHERE:
+        return f"check the model's name and the base URL{server.hint}"
     return None

@@ -3,7 +3,9 @@
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 from hardwon.models.protocol import Model
 from hardwon.models.provider import TransientError
@@ -29,10 +31,47 @@ class Gate:
             wait: how to wait.
             clock: seconds that never go back.
         """
-        self.slots = asyncio.Semaphore(concurrency)
+        self._free = concurrency
+        self._urgent: deque[asyncio.Future[None]] = deque()
+        self._others: deque[asyncio.Future[None]] = deque()
         self._wait = wait
         self._clock = clock
         self._opens = float("-inf")
+
+    @asynccontextmanager
+    async def passed(self, *, urgent: bool = False) -> AsyncIterator[None]:
+        """Pass when there is room, and make room again in the end.
+
+        Args:
+            urgent: go before those who are not; otherwise first come, first served.
+        """
+        await self._enter(self._urgent if urgent else self._others)
+        try:
+            yield
+        finally:
+            self._leave()
+
+    async def _enter(self, queue: deque[asyncio.Future[None]]) -> None:
+        if self._free:  # nobody waits then
+            self._free -= 1
+            return
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        queue.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self._leave()  # its turn had come in the same moment
+            raise
+
+    def _leave(self) -> None:
+        for queue in (self._urgent, self._others):
+            while queue:
+                turn = queue.popleft()
+                if not turn.done():
+                    turn.set_result(None)
+                    return
+        self._free += 1
 
     def rest(self, seconds: float) -> None:
         """Let nobody pass for a while."""
@@ -47,7 +86,11 @@ class Gate:
 
 
 class Limited:
-    """A model that is asked through a gate."""
+    """A model that is asked through a gate.
+
+    Samples that have begun go first: guardians and repairers before proposers. So a cap in the
+    middle of a run finds as few of them as possible unfinished.
+    """
 
     def __init__(self, model: Model, gate: Gate) -> None:
         self._model = model
@@ -62,7 +105,7 @@ class Limited:
         self, prompt: Prompt, parameters: Parameters, *, index: int = 0, role: str = "proposer"
     ) -> Completion:
         """Return one sample, when it is this request's turn."""
-        async with self._gate.slots:
+        async with self._gate.passed(urgent=role != "proposer"):
             await self._gate.opened()
             try:
                 return await self._model.complete(prompt, parameters, index=index, role=role)

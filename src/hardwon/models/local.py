@@ -100,13 +100,14 @@ class LocalServer:
         try:
             answer = await self._client.post(url, json=payload)
         except httpx.HTTPError as error:
-            reason = str(error) or type(error).__name__
-            raise ModelError(
-                f"{self.path.name}: its server is gone ({reason}); is there enough memory?"
-            ) from None
+            raise ModelError(self.gone(str(error) or type(error).__name__)) from None
         if answer.is_error:
             raise ModelError(f"{self.path.name}: {path} answers {answer.text}")
         return answer.json()
+
+    def gone(self, reason: str) -> str:
+        """Say that the server does not answer any more."""
+        return f"{self.path.name}: its server is gone ({reason}); is there enough memory?"
 
     async def close(self) -> None:
         """End the server's process."""
@@ -191,7 +192,11 @@ def _check_file(path: Path) -> None:
     except OSError as error:
         raise ModelError(f"the model file {path} cannot be read: {error.strerror}") from error
     if magic != _MAGIC:
-        raise ModelError(f"{path} is no GGUF file; local models are read in that format only")
+        found = f"begins with {magic!r}" if magic else "is empty"
+        raise ModelError(
+            f"{path} is no GGUF file: it {found}, and such a file begins with {_MAGIC!r}; local"
+            " models are read in that format only"
+        )
 
 
 def _cores() -> int:

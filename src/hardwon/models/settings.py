@@ -31,7 +31,8 @@ class Settings:
     recorded: str | None = None
     """For `replay`: the name of the model whose answers were recorded."""
     concurrency: int | None = None
-    """Requests to one server at a time; `CONCURRENCY` by default, for local models their slots."""
+    """Requests to one server at a time; `CONCURRENCY` by default. A local model gets no more than
+    it has slots: further ones would only wait there, out of order, while their time runs."""
     timeout: float = 600.0
     """Seconds until a request without a complete answer is given up."""
     attempts: int = 6
@@ -51,10 +52,16 @@ class Settings:
     gates: dict[str, Gate] = field(default_factory=dict, repr=False)
     """The ways to the servers, by provider and place."""
 
-    def gate(self, place: str, concurrency: int) -> Gate:
-        """Return the way to a server, the same one for the same place."""
+    def gate(self, place: str, most: int | None = None) -> Gate:
+        """Return the way to a server, the same one for the same place.
+
+        Args:
+            place: names the server.
+            most: the requests that it works on at a time, if that is known.
+        """
         if place not in self.gates:
-            self.gates[place] = Gate(self.concurrency or concurrency, self.wait)
+            wanted = self.concurrency or (CONCURRENCY if most is None else most)
+            self.gates[place] = Gate(wanted if most is None else min(wanted, most), self.wait)
         return self.gates[place]
 
     @property

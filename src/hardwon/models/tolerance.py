@@ -21,6 +21,13 @@ _UNWELCOME = re.compile(
     r"|invalid (argument|parameter|field)",
     re.IGNORECASE,
 )
+_OUT_OF_RANGE = re.compile(
+    r"(must|should) be|out of range|outside|invalid|illegal|(less|greater) than|at (most|least)"
+    r"|expected",
+    re.IGNORECASE,
+)
+_DISPENSABLE = frozenset({"temperature", "seed"})
+"""What a request is better sent without than not at all, whatever is wrong with the value."""
 _TOO_LONG = re.compile(r"context|too (large|long|many)|exceed|maximum", re.IGNORECASE)
 
 
@@ -54,10 +61,11 @@ class Tolerance:
         """
         text = f"{refusal.code} {refusal.message}"
         clear = refusal.code.startswith("unsupported")
-        if not clear and (not _UNWELCOME.search(text) or _TOO_LONG.search(text)):
-            return False
+        unwelcome = clear or bool(_UNWELCOME.search(text) and not _TOO_LONG.search(text))
+        out_of_range = bool(_OUT_OF_RANGE.search(text))
         for name in sent:
-            if name in self._optional and _names(name, refusal):
+            wrong = unwelcome or (out_of_range and name in _DISPENSABLE)
+            if wrong and name in self._optional and _names(name, refusal):
                 if name not in self.refused:
                     _LOG.warning("%s takes no %s; it is left out from now on", self._model, name)
                 self.refused.add(name)

@@ -1,11 +1,11 @@
 """Anthropic's models, with their prompt cache."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hardwon.models.extras import require
-from hardwon.models.http import Server, error_of, read_refusal
+from hardwon.models.http import Server, error_within, read_refusal
 from hardwon.models.provider import Counts, Reply, TransientError
 from hardwon.models.providers.common import (
     NO_KEY,
@@ -63,9 +63,7 @@ class AnthropicProvider:
             api_key=server.key or NO_KEY,
             max_retries=0,  # retries are ours: the library's would not be counted
             timeout=timeout,
-            http_client=anthropic.DefaultAsyncHttpxClient(**client_options())
-            if server.here
-            else None,
+            http_client=anthropic.DefaultAsyncHttpxClient(**client_options(here=server.here)),
         )
         self._name = name
         self._server = server
@@ -139,10 +137,12 @@ class AnthropicProvider:
         if not isinstance(answer, dict):
             raise TransientError("unreadable answer: not a JSON object", billed=True)
         if answer.get("type") == "error":
-            raise error_of(self._server, 500, read_refusal(json.dumps(answer)), {})
-        blocks = answer.get("content")
+            raise error_within(self._server, read_refusal(json.dumps(answer)))
+        if "content" not in answer:
+            raise TransientError("unreadable answer: no content", billed=True)
+        blocks = answer["content"]
         parts = [table(block) for block in blocks] if isinstance(blocks, list) else []
-        text = "".join(text_of(part.get("text")) for part in parts if part.get("type") == "text")
+        text = text_of(blocks) or _called(parts)
         thinking = "\n".join(
             text_of(part.get("thinking")) for part in parts if part.get("type") == "thinking"
         )
@@ -150,7 +150,8 @@ class AnthropicProvider:
         if not text.strip() and finish is Finish.STOP:
             finish = Finish.EMPTY
         counts = _counts(table(answer.get("usage")))
-        if thinking or counts.thinking:
+        hidden = any(part.get("type") == "redacted_thinking" for part in parts)
+        if thinking or hidden or counts.thinking:
             self._room.seen()
         model = answer.get("model")
         return Reply(
@@ -172,6 +173,12 @@ def conversation(prompt: Prompt) -> tuple[list[dict[str, Any]], list[dict[str, A
         else:
             messages.append({"role": message.speaker.value, "content": [block]})
     return system, messages
+
+
+def _called(parts: Sequence[Mapping[str, Any]]) -> str:
+    """Return what a model wrote as the input of a tool, though none was offered."""
+    inputs = [part.get("input") for part in parts if part.get("type") == "tool_use"]
+    return json.dumps(inputs[0]) if inputs else ""
 
 
 def _counts(usage: Mapping[str, Any]) -> Counts:

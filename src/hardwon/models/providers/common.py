@@ -2,11 +2,12 @@
 
 import json
 import ssl
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
-from hardwon.models.http import Refusal, Server, error_of, unreachable
+from hardwon.models.http import Refusal, Server, error_of, read_refusal, unreachable
+from hardwon.models.protocol import ModelError
 from hardwon.models.provider import Reply, TransientError
 from hardwon.models.tolerance import Tolerance
 
@@ -14,14 +15,46 @@ NO_KEY = "none"
 """Sent to servers on this machine, which ask for no key, since the libraries want one."""
 
 
-@cache
-def client_options() -> dict[str, Any]:
-    """Return how an HTTP client reaches servers on this machine.
+MOST_BYTES = 16 << 20
+"""Of one answer; what goes on beyond that goes on for ever."""
+_REDIRECTS = 5
 
-    Not by the proxies of the environment, which know nothing of this machine. Certificates are read
-    once, since that takes longer than many a request.
+
+class AnswerTooLongError(ValueError):
+    """An answer has passed `MOST_BYTES`. The libraries let it pass like other unreadable ones."""
+
+
+def client_options(*, here: bool) -> dict[str, Any]:
+    """Return how an HTTP client reaches servers.
+
+    Args:
+        here: whether on this machine. Then not by the proxies of the environment, which know
+            nothing of it; and certificates are read once, since that takes longer than many a
+            request.
     """
-    return {"trust_env": False, "verify": ssl.create_default_context()}
+    options = {"event_hooks": {"response": [_bounded]}, "max_redirects": _REDIRECTS}
+    return options | ({"trust_env": False, "verify": _certificates()} if here else {})
+
+
+@cache
+def _certificates() -> ssl.SSLContext:
+    return ssl.create_default_context()
+
+
+async def _bounded(response: Any) -> None:
+    """Make an HTTP library's response raise an error in place of an answer without end."""
+    pieces = response.aiter_bytes
+
+    async def bounded(*arguments: Any) -> AsyncIterator[bytes]:
+        size = 0
+        async for piece in pieces(*arguments):
+            size += len(piece)
+            if size > MOST_BYTES:
+                raise AnswerTooLongError(f"it is longer than {MOST_BYTES >> 20} MiB")
+            yield piece
+
+    # Counted as unpacked, which a compressed answer is only here.
+    response.aiter_bytes = bounded
 
 
 class BadRequestError(Exception):
@@ -71,7 +104,7 @@ async def negotiated(
             learned()
 
 
-def connection_error(server: Server, error: BaseException) -> TransientError:
+def connection_error(server: Server, error: BaseException) -> Exception:
     """Return what a failed connection of an HTTP library amounts to.
 
     The library's own exception is the cause of the SDK's; whether the request had been sent is told
@@ -82,6 +115,8 @@ def connection_error(server: Server, error: BaseException) -> TransientError:
     reason = str(cause) or kind
     if kind in {"ConnectError", "ConnectTimeout", "UnsupportedProtocol", "InvalidURL"}:
         return unreachable(server, reason)
+    if kind == "TooManyRedirects":
+        return ModelError(f"{server.model} at {server.place}: {reason} Check the base URL")
     if kind == "PoolTimeout":
         return TransientError("no free connection")
     said = "took too long to answer" if "Timeout" in kind else "broke the connection"
@@ -94,11 +129,27 @@ def connection_error(server: Server, error: BaseException) -> TransientError:
 
 def text_of(content: object) -> str:
     """Return the text of a message's content: a text, parts with texts, or nothing."""
+    return "".join(text for text, is_thought in _parts(content) if not is_thought)
+
+
+def thoughts_of(content: object) -> str:
+    """Return what parts of a message's content are the model's thoughts."""
+    return "".join(text for text, is_thought in _parts(content) if is_thought)
+
+
+def _parts(content: object) -> Iterator[tuple[str, bool]]:
+    """Yield the texts in a content, and whether they are thoughts."""
     if isinstance(content, str):
-        return content
-    if isinstance(content, list):
-        return "".join(text_of(table(part).get("text")) for part in content)
-    return ""
+        yield content, False
+    elif isinstance(content, list):
+        for part in content:
+            yield from _parts(part)
+    elif isinstance(content, dict):
+        kind = content.get("type")
+        if kind in {"thinking", "reasoning"}:
+            yield text_of(content.get(kind) or content.get("text")), True
+        else:
+            yield from _parts(content.get("text"))
 
 
 def parse(server: Server, body: bytes) -> object:
@@ -110,11 +161,12 @@ def parse(server: Server, body: bytes) -> object:
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
-        beginning = server.hide(body[:200].decode("utf-8", "replace"))
+        text = body[:2000].decode("utf-8", "replace")
+        said = f"unreadable answer: no JSON, but {server.hide(read_refusal(text).message)!r:.200}"
+        if text.lstrip().startswith("<"):
+            said += f"; is the base URL right{server.hint}?"
         # The model has answered, so it may well have been billed.
-        raise TransientError(
-            f"unreadable answer: no JSON, but {beginning!r}", billed=True
-        ) from None
+        raise TransientError(said, billed=True) from None
 
 
 def sendable(text: str) -> str:

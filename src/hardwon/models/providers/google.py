@@ -1,5 +1,7 @@
 """Google's Gemini models."""
 
+import json
+import re
 from typing import Any
 
 from hardwon.models.extras import require
@@ -19,7 +21,8 @@ from hardwon.models.tolerance import Tolerance
 from hardwon.records import Finish, Parameters, Prompt, Speaker
 
 _OPTIONAL = ("temperature", "seed", "thinking_config")
-_PASSED = frozenset({"STOP", "FINISH_REASON_UNSPECIFIED", "OTHER", "LANGUAGE", "None"})
+_REFUSED = frozenset({"SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII"})
+_RETRY_DELAY = re.compile(r'"retryDelay"\s*:\s*"(?P<seconds>[\d.]+)s"')
 _ROLES = {Speaker.USER: "user", Speaker.ASSISTANT: "model"}
 
 
@@ -60,7 +63,7 @@ class GoogleProvider:
                 base_url=server.url,
                 timeout=int(timeout * 1000),
                 retry_options=self._types.HttpRetryOptions(attempts=1),  # retries are ours
-                async_client_args=client_options() if server.here else None,
+                async_client_args=client_options(here=True) if server.here else None,
             ),
         )
         self._name = name
@@ -138,8 +141,10 @@ class GoogleProvider:
 
     def _read(self, answer: Any) -> Reply:
         candidates = answer.candidates or []
+        if not candidates and answer.prompt_feedback is None and answer.usage_metadata is None:
+            raise TransientError("unreadable answer: no candidates", billed=True)
         parts = candidates[0].content.parts if candidates and candidates[0].content else []
-        text = "".join(part.text or "" for part in parts or [] if not part.thought)
+        text = "".join(part.text or _called(part) for part in parts or [] if not part.thought)
         thinking = "".join(part.text or "" for part in parts or [] if part.thought)
         finish = _finish(answer, candidates)
         if not text.strip() and finish is Finish.STOP:
@@ -148,6 +153,13 @@ class GoogleProvider:
         if thinking or counts.thinking:
             self._room.seen()
         return Reply(text, finish, thinking or None, answer.model_version or "", counts)
+
+
+def _called(part: Any) -> str:
+    """Return what a model wrote as a tool's argument or as code, though none was offered."""
+    if part.function_call is not None:
+        return json.dumps(part.function_call.args)
+    return (part.executable_code.code or "") if part.executable_code is not None else ""
 
 
 def _finish(answer: Any, candidates: Any) -> Finish:
@@ -159,7 +171,7 @@ def _finish(answer: Any, candidates: Any) -> Finish:
     reason = getattr(candidates[0].finish_reason, "name", str(candidates[0].finish_reason))
     if reason == "MAX_TOKENS":
         return Finish.LENGTH
-    return Finish.STOP if reason in _PASSED else Finish.REFUSAL
+    return Finish.REFUSAL if reason in _REFUSED else Finish.STOP
 
 
 def _counts(usage: Any) -> Counts:
@@ -182,5 +194,7 @@ def _body(error: Any) -> str:
 
 
 def _headers(error: Any) -> dict[str, str]:
-    headers = getattr(error.response, "headers", None)
-    return dict(headers) if headers is not None else {}
+    headers = dict(getattr(error.response, "headers", None) or {})
+    if delay := _RETRY_DELAY.search(_body(error)):
+        headers.setdefault("retry-after", delay["seconds"])
+    return headers

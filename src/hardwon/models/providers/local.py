@@ -4,7 +4,8 @@ from dataclasses import replace
 
 from hardwon.models.http import Server
 from hardwon.models.local import LocalServer
-from hardwon.models.provider import Provider, Reply
+from hardwon.models.protocol import ModelError
+from hardwon.models.provider import Provider, Reply, TransientError
 from hardwon.models.providers.openai import OpenAIProvider
 from hardwon.records import Parameters, Prompt
 
@@ -57,7 +58,13 @@ class LocalProvider:
                 thinking_tokens=self._thinking_tokens,
                 extra="local",
             )
-        reply = await self._inner.send(prompt, parameters, index, limit)
+        try:
+            reply = await self._inner.send(prompt, parameters, index, limit)
+        except TransientError as error:
+            if error.reached:
+                raise
+            # It did listen: nothing but its end stops that, and nobody else would start it again.
+            raise ModelError(self._server.gone(str(error))) from None
         # llama.cpp answers under the path of the file, which is nobody else's business.
         return replace(reply, model=self._name)
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hardwon.models.extras import require
-from hardwon.models.http import Refusal, Server, error_of, read_refusal
+from hardwon.models.http import Refusal, Server, error_within, read_refusal
 from hardwon.models.provider import Counts, LimitGrownError, Reply, TransientError
 from hardwon.models.providers.common import (
     NO_KEY,
@@ -18,6 +18,7 @@ from hardwon.models.providers.common import (
     sendable,
     table,
     text_of,
+    thoughts_of,
 )
 from hardwon.models.providers.room import Room
 from hardwon.models.seeds import sample_seed
@@ -31,9 +32,15 @@ _OPTIONAL = ("temperature", "seed", "grammar", _LIMIT)
 _FINISHES = {
     "length": Finish.LENGTH,
     "max_tokens": Finish.LENGTH,
+    "max_output_tokens": Finish.LENGTH,
+    "model_context_window_exceeded": Finish.LENGTH,
     "content_filter": Finish.REFUSAL,
     "refusal": Finish.REFUSAL,
+    "safety": Finish.REFUSAL,
+    "sensitive": Finish.REFUSAL,
 }
+_BROKEN_OFF = ("error", "insufficient_system_resource", "network_error")
+"""How servers name what is no end of an answer: another try may bring one."""
 
 
 class OpenAIProvider:
@@ -69,7 +76,7 @@ class OpenAIProvider:
             api_key=server.key or NO_KEY,
             max_retries=0,  # retries are ours: the library's would not be counted
             timeout=timeout,
-            http_client=openai.DefaultAsyncHttpxClient(**client_options()) if server.here else None,
+            http_client=openai.DefaultAsyncHttpxClient(**client_options(here=server.here)),
         )
         self._name = name
         self._server = server
@@ -150,15 +157,22 @@ class OpenAIProvider:
     def _read(self, answer: object) -> Reply:
         if not isinstance(answer, dict):
             raise TransientError("unreadable answer: not a JSON object", billed=True)
-        if answer.get("error") and not answer.get("choices"):
+        choices = answer.get("choices")
+        choice = first(choices)
+        failure = choice if choice.get("error") else answer
+        if failure.get("error") and not text_of(table(choice.get("message")).get("content")):
             # Some servers send errors with the status of success.
-            refusal = read_refusal(json.dumps(answer))
-            status = int(refusal.code) if refusal.code.isdigit() else 500
-            raise error_of(self._server, max(status, 400), refusal, {})
-        choice = first(answer.get("choices"))
+            raise error_within(self._server, read_refusal(json.dumps(failure)))
+        if not isinstance(choices, list):
+            said = self._server.hide(json.dumps(answer))
+            raise TransientError(f"unreadable answer: no choices, but {said:.200}", billed=True)
+        if choice.get("finish_reason") in _BROKEN_OFF:
+            raise TransientError(f"broken off: {choice['finish_reason']}", billed=True)
         message = table(choice.get("message"))
-        text = text_of(message.get("content"))
-        thinking = text_of(message.get("reasoning_content") or message.get("reasoning")) or None
+        content = message.get("content") or choice.get("text")
+        text = text_of(content) or _called(message)
+        thoughts = message.get("reasoning_content") or message.get("reasoning")
+        thinking = text_of(thoughts) or thoughts_of(content) or None
         if thinking is None:
             thinking, text = split_thinking(text)
         finish = _FINISHES.get(str(choice.get("finish_reason")), Finish.STOP)
@@ -179,6 +193,13 @@ def _messages(prompt: Prompt) -> list[dict[str, str]]:
         {"role": message.speaker.value, "content": sendable(message.text)}
         for message in prompt.messages
     ]
+
+
+def _called(message: Mapping[str, Any]) -> str:
+    """Return what a model wrote as the arguments of a tool, though none was offered."""
+    calls = message.get("tool_calls")
+    function = table(first(calls).get("function") or message.get("function_call"))
+    return text_of(function.get("arguments"))
 
 
 def _counts(usage: Mapping[str, Any]) -> Counts:
