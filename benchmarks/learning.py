@@ -36,6 +36,7 @@ from hardwon.judge import Judge
 from hardwon.languages.step.synthesis import Sampler
 from hardwon.languages.step.synthesis.learner import PRIOR, Prior
 from hardwon.languages.step.synthesis.policy import Policy
+from hardwon.languages.step.synthesis.space import Space
 from hardwon.learning import Unit, pass_at_k
 from hardwon.records import Experience, FunctionSpec, Task
 
@@ -77,7 +78,7 @@ class Variant:
     ) -> Sampler:
         """Return the sampler for a task, with experiences of others."""
         if not self.remembers:
-            return replace(Sampler.for_task(task, (), sizes), learned=self.preferences)
+            return Sampler(Space.of(task, sizes[task.digest]), self.preferences)
         if self.equally:
             known = [shown.model_copy(update={"success_rate": 1.0}) for shown in known]
         return Sampler.for_task(task, known, sizes, self.prior)

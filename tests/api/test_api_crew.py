@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hardwon.api import Configuration, Means, UsageError, estimated
+from hardwon.api import Configuration, Means, UsageError, crew, estimated, improve
 from hardwon.models import ModelError
 from support import ROWS, read
 
@@ -64,3 +64,19 @@ def test_what_a_run_would_refuse_is_refused_before_the_estimate(script: str) -> 
         said(script, decoding="typed")
     with pytest.raises(ModelError, match="cannot be read"):
         said("scripted:nothing.yaml")
+
+
+def test_a_run_assembles_its_crew_once(
+    script: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connected: list[str] = []
+
+    def connect(model: str, settings: Any) -> Any:
+        connected.append(model)
+        return real(model, settings)
+
+    real = crew.connect  # type: ignore[attr-defined]
+    monkeypatch.setattr(crew, "connect", connect)
+    configuration = Configuration(model=script, samples=1, temperatures=(1.0,))
+    improve([TASK], tmp_path / "out", configuration, means=Means(use_cache=False))
+    assert connected == [script]

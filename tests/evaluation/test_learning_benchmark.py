@@ -127,7 +127,7 @@ def test_every_sampler_of_the_ablation_draws_by_other_preferences(
     ][:6]
     everything = {shown.task.digest: sizes for shown in known} | {task.digest: sizes}
     samplers = [
-        (variant.sampler(task, known, everything).learned, variant.shuffled)
+        (variant.sampler(task, known, everything).policy, variant.shuffled)
         for variant in learning.VARIANTS
     ]
     assert all(sampler not in samplers[:at] for at, sampler in enumerate(samplers))

@@ -230,6 +230,7 @@ def test_an_iteration_comes_back_with_its_selection_in_order(journal: Journal, r
     assert (second.index, second.stratum, second.tasks) == (1, 2, (THIRD.digest,))
     assert second.demonstrations == tuple(map(experience_digest, experiences[::-1]))
     assert (second.finished_at, second.digest) == (None, None)
+    assert [journal.is_complete(run, index) for index in range(3)] == [True, False, False]
 
 
 def test_an_iteration_that_is_begun_or_finished_again_is_unchanged(

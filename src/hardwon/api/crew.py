@@ -54,6 +54,23 @@ LOCAL_CONTEXT = 16384
 """Tokens of one conversation with a local model, prompt and answer together."""
 
 
+class _Record:
+    """A `ResponseStore` that passes everything on to that of a run, as soon as there is one."""
+
+    def __init__(self) -> None:
+        self.store: ResponseStore | None = None
+
+    def find(self, key: str) -> Completion | None:
+        """See `ResponseStore.find`."""
+        return None if self.store is None else self.store.find(key)
+
+    def keep(self, exchange: Exchange) -> None:
+        """See `ResponseStore.keep`."""
+        if self.store is None:
+            raise RuntimeError("a model was asked before there was a run")
+        self.store.keep(exchange)
+
+
 @dataclass(frozen=True, slots=True)
 class Crew:
     """The agents of a run, and what they have spent."""
@@ -62,6 +79,18 @@ class Crew:
     ledger: Ledger
     levels: int
     """How many levels of search it has beyond the usual effort."""
+    _record: _Record
+
+    def begin(self, record: ResponseStore, spent: Usage) -> None:
+        """Take up a run, before anything is sampled.
+
+        Args:
+            record: keeps every exchange of the run.
+            spent: what the run has spent before it was interrupted; it counts for the caps.
+        """
+        self._record.store = record
+        if spent.requests:
+            self.ledger.add("before", spent)
 
 
 @asynccontextmanager
@@ -71,11 +100,12 @@ async def hired(
     tasks: Sequence[Task],
     judge: Judge,
     *,
-    workers: int,
-    record: ResponseStore,
-    spent: Usage,
+    workers: int = 1,
 ) -> AsyncIterator[Crew]:
     """Yield the agents that a configuration asks for, and release them in the end.
+
+    Nothing is started or sent before they sample, so this is also how to find out what is wrong
+    with a configuration before there is a run.
 
     Args:
         configuration: which model, in which mode.
@@ -83,8 +113,6 @@ async def hired(
         tasks: what the agents are for; their languages have to fit the configuration.
         judge: judges what the agents write.
         workers: processes for proposers that need no model.
-        record: keeps every exchange of the run.
-        spent: what the run has spent before it was interrupted; it counts for the caps.
 
     Raises:
         UsageError: if parts of the configuration do not go together.
@@ -97,8 +125,7 @@ async def hired(
             raise UsageError(str(error)) from error
         ledger = Ledger(caps)
         levels = 0
-        if spent.requests:
-            ledger.add("before", spent)
+        record = _Record()
         if configuration.uses_no_model:
             proposer = _modelless(configuration, tasks, workers)
             levels = 0 if isinstance(proposer, OfflineProposer) else configuration.levels
@@ -109,34 +136,7 @@ async def hired(
             stack.push_async_callback(model.close)
             system = _with_model(configuration, tasks, model, judge, ledger)
         stack.push_async_callback(system.close)
-        yield Crew(system, ledger, levels)
-
-
-async def require_hireable(
-    configuration: Configuration,
-    means: Means,
-    tasks: Sequence[Task],
-    judge: Judge,
-) -> None:
-    """Find out what `hired` would refuse, before there is a run: nothing is started or sent.
-
-    Raises:
-        UsageError: if parts of the configuration do not go together.
-        ModelError: if the model cannot be used.
-    """
-    nothing = _Blank()
-    async with hired(configuration, means, tasks, judge, workers=1, record=nothing, spent=Usage()):
-        pass
-
-
-class _Blank:
-    """A `ResponseStore` of no run: it holds nothing."""
-
-    def find(self, key: str) -> Completion | None:
-        """Find nothing."""
-
-    def keep(self, exchange: Exchange) -> None:
-        """Keep nothing."""
+        yield Crew(system, ledger, levels, record)
 
 
 def estimated(tasks: Sequence[Task], configuration: Configuration, means: Means) -> Estimate:
@@ -149,7 +149,7 @@ def estimated(tasks: Sequence[Task], configuration: Configuration, means: Means)
         UsageError: if parts of the configuration do not go together.
         ModelError: if the model cannot be used, or a price table cannot be read.
     """
-    asyncio.run(require_hireable(configuration, means, tasks, Judge()))
+    asyncio.run(_hire_and_release(configuration, means, tasks))
     composer = _proposing_composer(configuration, silent=True)
     prompts = [composer.proposal(task, ()) for task in tasks]
     samples = configuration.samples * len(configuration.temperatures)
@@ -163,6 +163,13 @@ def estimated(tasks: Sequence[Task], configuration: Configuration, means: Means)
         settings=settings,
     )
     return replace(most, requests=samples * len(tasks), questions=True) if typed else most
+
+
+async def _hire_and_release(
+    configuration: Configuration, means: Means, tasks: Sequence[Task]
+) -> None:
+    async with hired(configuration, means, tasks, Judge()):
+        pass
 
 
 def _modelless(configuration: Configuration, tasks: Sequence[Task], workers: int) -> Proposer:

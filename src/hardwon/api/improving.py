@@ -9,7 +9,7 @@ from typing import Any
 
 from hardwon.api.checking import judge_digest
 from hardwon.api.configuration import Configuration, Means
-from hardwon.api.crew import hired, require_hireable
+from hardwon.api.crew import hired
 from hardwon.api.errors import UsageError
 from hardwon.api.library import write_library, write_summary
 from hardwon.api.places import JOURNAL, Place, journal_of, remember_place, sole_use
@@ -60,33 +60,26 @@ async def improve_async(
     if not tasks:
         raise UsageError("expected at least one task")
     _require_own_files(tasks)
-    await require_hireable(configuration, means, tasks, Judge())
-    _make_folder(out)
     content = configuration.model_dump(mode="json")
     async with AsyncExitStack() as stack:
+        judge = await stack.enter_async_context(
+            Judge(workers=workers, seed=_judge_seed(configuration))
+        )
+        # Before there is a folder, so that a configuration that is refused leaves none behind.
+        crew = await stack.enter_async_context(
+            hired(configuration, means, tasks, judge, workers=workers)
+        )
+        _make_folder(out)
         stack.enter_context(sole_use(out))
         place = journal_of(out, means.journal)
         journal = stack.enter_context(Journal.open(place.journal))
         begun = _begun_run(journal, place, content, tasks, out, resume=resume)
-        judge = await stack.enter_async_context(
-            Judge(workers=workers, seed=_judge_seed(configuration))
-        )
         sizes = await _sizes(judge, tasks)
         number = journal.begin_run(content, tasks) if begun is None else begun
         remember_place(out, place, number)
         run = _Run(journal, number, configuration, progress)
         spent = sum((item.completion.usage for item in journal.exchanges(number)), Usage())
-        crew = await stack.enter_async_context(
-            hired(
-                configuration,
-                means,
-                tasks,
-                judge,
-                workers=workers,
-                record=journal.responses(number),
-                spent=spent,
-            )
-        )
+        crew.begin(journal.responses(number), spent)
         sampling = Sampling(
             crew.system,
             RunJournal(journal, number, judge_digest(_judge_seed(configuration))),

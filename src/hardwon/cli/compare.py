@@ -7,11 +7,11 @@ from typing import Annotated
 import typer
 
 from hardwon import api
-from hardwon.cli import options
+from hardwon.cli import options, series
 from hardwon.cli.inputs import numbers
 from hardwon.cli.tables import print_tables
 from hardwon.cli.terminal import plain, terminal
-from hardwon.learning import FILTERS, POLICIES, Unit
+from hardwon.learning import POLICIES, Unit
 
 _ONCE_PER_RUN = ("runs", "tasks")
 """Tables that are too long for a screen; they are in the folder."""
@@ -40,15 +40,9 @@ def compare_command(
     base_url: options.BaseUrl = None,
     samples: options.Samples = 16,
     temperatures: options.Temperatures = "1.0",
-    granularity: Annotated[int, typer.Option(help="m: the number of strata.")] = 3,
-    filter_name: Annotated[
-        str,
-        typer.Option("--filter", help=f"Which correct answer is remembered: {', '.join(FILTERS)}."),
-    ] = "shortest",
-    stop_after: Annotated[
-        int | None,
-        typer.Option(help="Stop sampling a task in an iteration after so many successes."),
-    ] = None,
+    granularity: options.Granularity = 3,
+    keep: options.Filter = "shortest",
+    stop_after: options.StopAfter = None,
     max_usd: options.MaxUsd = None,
     max_tokens: options.MaxTokens = None,
     workers: options.Workers = 0,
@@ -66,7 +60,7 @@ def compare_command(
     written as Markdown, CSV, JSON and SVG.
     """
     err = terminal(stderr=True)
-    with options.explained(err):
+    with series.explained(err):
         if again:
             result = api.compared(out_dir)
         else:
@@ -78,7 +72,7 @@ def compare_command(
                     samples=samples,
                     temperatures=numbers(temperatures),
                     granularity=granularity,
-                    filter=filter_name,
+                    filter=keep,
                     stop_after=stop_after,
                     seed=seed,
                 ),
@@ -88,7 +82,7 @@ def compare_command(
                 budget=budget,
                 workers=workers or os.cpu_count() or 1,
                 means=api.Means(base_url=base_url, max_usd=max_usd, max_tokens=max_tokens),
-                progress=options.announcer(err),
+                progress=series.announcer(err),
             )
     console = print_tables(table for table in result.tables if table.name not in _ONCE_PER_RUN)
     console.print(

@@ -8,7 +8,7 @@ import typer
 
 from hardwon import api
 from hardwon.agents import GuardianKind
-from hardwon.cli import options
+from hardwon.cli import options, series
 from hardwon.cli.inputs import fail, numbers
 from hardwon.cli.tables import print_tables
 from hardwon.cli.terminal import plain, terminal
@@ -30,9 +30,7 @@ def experiment_command(
     seed: options.FirstSeed = 0,
     samples: options.Samples = 64,
     temperatures: options.Temperatures = "0.4,0.7,1.0",
-    guardian: Annotated[
-        GuardianKind, typer.Option(help="Who enforces the language's law, in mode agent.")
-    ] = GuardianKind.PASS,
+    guardian: options.Guardian = GuardianKind.PASS,
     base_url: options.BaseUrl = None,
     max_usd: options.MaxUsd = None,
     max_tokens: options.MaxTokens = None,
@@ -56,7 +54,7 @@ def experiment_command(
     when the command is repeated.
     """
     err = terminal(stderr=True)
-    with options.explained(err):
+    with series.explained(err):
         if sources:
             result = api.experimented(sources, out_dir)
         else:
@@ -76,7 +74,7 @@ def experiment_command(
                 seeds=seeds,
                 workers=workers or os.cpu_count() or 1,
                 means=api.Means(base_url=base_url, max_usd=max_usd, max_tokens=max_tokens),
-                progress=options.announcer(err),
+                progress=series.announcer(err),
             )
     console = print_tables(result.tables)
     console.print(

@@ -219,6 +219,11 @@ class Journal:
         with self._database.reading() as connection:
             return iterations.records(connection, run)
 
+    def is_complete(self, run: int, iteration: int) -> bool:
+        """Tell whether an iteration is complete; one that has not been begun is not."""
+        with self._database.reading() as connection:
+            return iterations.is_complete(connection, run, iteration)
+
     def record_samples(
         self,
         run: int,

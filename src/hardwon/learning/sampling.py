@@ -158,10 +158,7 @@ class Sampling:
         )
         temperatures = self._plan.temperatures if effort == 0 else (UNTEMPERED,)
         samples = self._plan.samples if effort == 0 else SEARCHES
-        is_over = any(
-            done.index == iteration and done.finished_at is not None
-            for done in self._journal.iterations(self._run)
-        )
+        is_over = self._journal.is_complete(self._run, iteration)
         here = _Round(iteration, stratum, demonstrations, effort, samples, is_over)
         self._progress.iteration_began(iteration, tasks, demonstrations, effort=effort)
         async with first_error(), asyncio.TaskGroup() as group:

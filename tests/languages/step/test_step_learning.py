@@ -9,6 +9,7 @@ from step_task import SIZES
 
 from hardwon import bench
 from hardwon.languages.step.synthesis import Sampler
+from hardwon.languages.step.synthesis.keys import function_keys
 from hardwon.languages.step.synthesis.learner import PRIOR, learned
 from hardwon.languages.step.synthesis.policy import Policy
 from hardwon.records import Experience, Task
@@ -84,7 +85,7 @@ def test_the_order_of_declaration_is_learned_either_way() -> None:
 
 def test_rare_successes_weigh_more_than_common_ones() -> None:
     task = read(ROWS)
-    fed = ("pair", "input", Sampler.for_task(task, (), {task.digest: SIZES}).keys["fn_square"], "0")
+    fed = ("pair", "input", function_keys(task)["fn_square"], "0")
     hard = taught(shown(task, PROGRAM, 0.01), shown(task, OTHER, 1.0))
     easy = taught(shown(task, PROGRAM, 1.0), shown(task, OTHER, 0.01))
     assert hard.weights[fed] > easy.weights[fed]

@@ -1,20 +1,42 @@
 """What demonstrations take off the costs of statements."""
 
-from search_tasks import CENTRE, CENTRED, sizes
+import pytest
+from search_tasks import CENTRE, CENTRED, double_precision, sizes
 
-from hardwon.languages.step.elaborate import elaborate
-from hardwon.languages.step.parser import parse
-from hardwon.languages.step.signature import signature_of
-from hardwon.languages.step.synthesis.policy import Lesson, learn, lesson_of
+from hardwon.languages.step.synthesis import learner
 from hardwon.languages.step.synthesis.search.costs import Costs
+from hardwon.languages.step.synthesis.search.lessons import (
+    Evidence,
+    Lesson,
+    counted,
+    evidence_of,
+    lesson_of,
+)
+from hardwon.languages.step.synthesis.search.serving import Session
+from hardwon.languages.step.synthesis.space import Space
+from hardwon.records import Experience
 from support import read
 
 
 def _lesson() -> Lesson:
     task = read(CENTRED)
-    signature = signature_of(task)
-    graph = elaborate(parse(CENTRE), signature, sizes(task)).graph
-    return lesson_of(graph, signature, {fn.func_name: fn.func_name for fn in task.fns})
+    space = Space.of(task, sizes(task))
+    graph = space.read(CENTRE)
+    assert graph is not None
+    return lesson_of(graph, space.signature, {fn.func_name: fn.func_name for fn in task.fns})
+
+
+def _shown(impl: str) -> Experience:
+    return Experience(
+        task=read(CENTRED),
+        impl=impl,
+        normal_form="",
+        code_lines=1,
+        success_rate=0.5,
+        correct=1,
+        samples=2,
+        iteration=0,
+    )
 
 
 def test_fragments_are_seen_through_what_only_moves_data() -> None:
@@ -28,7 +50,7 @@ def test_fragments_are_seen_through_what_only_moves_data() -> None:
 
 
 def test_repeating_a_function_costs_less_the_more_of_its_place_was_demonstrated() -> None:
-    costs = Costs(learn([(_lesson(), 0.5)]), frozenset())
+    costs = Costs(counted([(_lesson(), 0.5)]), frozenset())
     fragment = costs.again(("fn_sum", frozenset({"input"})), "fn_share", 0, 1)
     pair = costs.again(("fn_sum", frozenset({"fn_square"})), "fn_share", 0, 1)
     neither = costs.again(("fn_square", frozenset({"input"})), "fn_share", 0, 1)
@@ -36,5 +58,24 @@ def test_repeating_a_function_costs_less_the_more_of_its_place_was_demonstrated(
 
 
 def test_without_demonstrations_every_repeat_costs_the_same() -> None:
-    costs = Costs(learn([]), frozenset())
+    costs = Costs(counted([]), frozenset())
     assert costs.again(("a", frozenset({"b"})), "a", 0, 1) == costs.repeated
+
+
+def test_programs_that_cannot_be_read_are_no_evidence() -> None:
+    task = read(CENTRED)
+    known = {task.digest: sizes(task)}
+    assert evidence_of([_shown("return E7"), _shown("not a program")], known) == Evidence()
+    assert evidence_of([_shown(CENTRE)], known).pairs
+
+
+def test_searching_counts_demonstrations_and_fits_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unwanted(*_: object) -> object:
+        raise AssertionError("the search fitted a policy")
+
+    monkeypatch.setattr(learner, "fit", unwanted)
+    learner._learned.cache_clear()
+    task = read(CENTRED)
+    with double_precision():
+        session = Session.open(task, [_shown(CENTRE)], {task.digest: sizes(task)})
+    assert session.search.forms.costs.evidence.pairs

@@ -165,6 +165,15 @@ def test_task_code_that_always_hangs_is_an_error(monkeypatch: pytest.MonkeyPatch
         session(text)
 
 
+def test_sizes_that_global_binds_obey_the_constraints_as_well() -> None:
+    task = read(CENTRED).model_copy(
+        update={"global_code": "E_value = D_value // 2", "constraints": ("E % 2 == 0",)}
+    )
+    found = [world.sizes["E"] for world in worlds.build_worlds(task, 0)]
+    assert found
+    assert all(size % 2 == 0 for size in found)
+
+
 def test_the_hint_says_what_came_nearest_and_what_was_unused() -> None:
     almost = edited(
         CENTRED,

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
-from random import Random
 
 from hardwon.languages.legal import Statement
 from hardwon.languages.step.affine import insert_copies
@@ -13,9 +12,11 @@ from hardwon.languages.step.legal.offers import moves
 from hardwon.languages.step.legal.wording import Names, named, program_text, statement_text
 from hardwon.languages.step.parser import MAX_CHARACTERS
 from hardwon.languages.step.synthesis.builder import CannotAdaptError
-from hardwon.languages.step.synthesis.drawing import Drawing
-from hardwon.languages.step.synthesis.sampler import Sampler
-from hardwon.languages.step.synthesis.space import Sizes
+from hardwon.languages.step.synthesis.learner import learned
+from hardwon.languages.step.synthesis.options import Options
+from hardwon.languages.step.synthesis.policy import Policy
+from hardwon.languages.step.synthesis.space import Sizes, Space
+from hardwon.languages.step.synthesis.state import State
 from hardwon.records import Experience, Task
 
 MAX_STATEMENTS = 64
@@ -37,8 +38,9 @@ class StepDraft:
 
     text: str
     finished: bool
-    _state: Drawing
+    _state: State
     """Never changed: every statement is carried out on a copy."""
+    _policy: Policy
     _names: Names
     _length: int = 0
     """Statements so far."""
@@ -48,10 +50,10 @@ class StepDraft:
         cls, task: Task, demonstrations: Sequence[Experience], sizes: Mapping[str, Sizes]
     ) -> "StepDraft":
         """Return the empty program of a task; see `Drafts.draft`."""
-        sampler = Sampler.for_task(task, demonstrations, sizes)
-        inputs = sampler.signature.inputs
+        space = Space.of(task, sizes[task.digest])
+        inputs = space.signature.inputs
         names = {Ref(INPUT, port): name for port, (name, _) in enumerate(inputs)}
-        return cls("", False, Drawing(sampler, Random(0), 1.0), names)
+        return cls("", False, State(space), learned(demonstrations, sizes), names)
 
     def statements(self) -> Sequence[Statement]:
         """See `Draft.statements`."""
@@ -72,12 +74,12 @@ class StepDraft:
     def _offers(self) -> dict[str, tuple[float, "StepDraft"]]:
         """The legal statements with their scores and what they lead to, the likeliest first."""
         found: dict[str, tuple[float, StepDraft]] = {}
-        left = self._state.sampler.max_steps - self._length
+        left = self._state.space.max_steps - self._length
         if self.finished or left < 1:
             return found
         known = set(self._state.builder.nodes)
         returns = 0
-        for move, score in moves(self._state, last=left == 1):
+        for move, score in moves(Options(self._state, self._policy), last=left == 1):
             try:
                 text, successor = self._after(move, known)
             except CannotAdaptError:
@@ -100,7 +102,7 @@ class StepDraft:
         """
         state = self._state.fork()
         results = move.play(state)
-        builder, signature = state.builder, state.sampler.signature
+        builder, signature = state.builder, state.space.signature
         if not results and builder.nodes[-1] in known:
             raise CannotAdaptError("a stream that is there already")
         start = len(self._state.builder.nodes)
@@ -111,4 +113,5 @@ class StepDraft:
             whole = program_text(insert_copies(builder.finish(results)), signature)
         if len(whole) > MAX_CHARACTERS:
             raise CannotAdaptError("a program that is too long to be read")
-        return text, StepDraft(whole, bool(results), state, names, self._length + 1)
+        draft = StepDraft(whole, bool(results), state, self._policy, names, self._length + 1)
+        return text, draft

@@ -6,7 +6,7 @@ from hardwon.languages.step.dims import Dim
 from hardwon.languages.step.graph import Ref
 from hardwon.languages.step.primitives import Reshape
 from hardwon.languages.step.synthesis.calls import Arguments, Call, Route
-from hardwon.languages.step.synthesis.drawing import Drawing
+from hardwon.languages.step.synthesis.state import State
 from hardwon.languages.step.synthesis.values import Fit, Value, base, full_dims
 from hardwon.languages.step.types import components
 
@@ -17,17 +17,14 @@ class Use:
 
     call: Call
 
-    def play(self, drawing: Drawing) -> tuple[Ref, ...]:
+    def play(self, state: State) -> tuple[Ref, ...]:
         """Carry it out; no results, since the program goes on.
 
         Raises:
             CannotAdaptError: if it turns out illegal.
         """
-        call = self.call
-        drawing.require_sane(components(call.function.output), call.dims)
-        ref = call.build(drawing.builder)
-        key = drawing.sampler.keys[call.function.name]
-        drawing.born(ref, key, call.arguments, [call.function])
+        state.require_sane(components(self.call.function.output), self.call.dims)
+        state.call(self.call)
         return ()
 
 
@@ -37,15 +34,10 @@ class Send:
 
     route: Route
 
-    def play(self, drawing: Drawing) -> tuple[Ref, ...]:
+    def play(self, state: State) -> tuple[Ref, ...]:
         """See `Use.play`."""
-        route, family = self.route, self.route.family
-        drawing.require_sane(components(family.merge.output), route.dims)
-        ref = route.build(drawing.builder)
-        drawing.consumed[route.index.ref] += 1
-        functions = [family.merge, *(fn for fn in family.branches if fn)]
-        key = drawing.sampler.keys[family.merge.name]
-        drawing.born(ref, key, route.arguments, functions, [route.index])
+        state.require_sane(components(self.route.family.merge.output), self.route.dims)
+        state.route(self.route)
         return ()
 
 
@@ -59,15 +51,15 @@ class Split:
     size: Dim
     """Of the inner part."""
 
-    def play(self, drawing: Drawing) -> tuple[Ref, ...]:
+    def play(self, state: State) -> tuple[Ref, ...]:
         """See `Use.play`."""
         (item,) = self.value.items
         shape = full_dims(item, self.value.stream.shape)
-        builder = drawing.builder
+        builder = state.builder
         ref = builder.adapt(self.value.ref, base(item), shape)
         (ref,) = builder.add(Reshape((self.at,), self.size), (ref,))
         fit = Fit(self.value, 1, shape, spread=False)
-        drawing.born(ref, self.value.producer, Arguments((fit,)), [])
+        state.born(ref, self.value.producer, Arguments((fit,)), [])
         return ()
 
 
@@ -78,9 +70,9 @@ class End:
     taken: tuple[Fit, ...]
     """What provides each component of each output."""
 
-    def play(self, drawing: Drawing) -> tuple[Ref, ...]:
+    def play(self, state: State) -> tuple[Ref, ...]:
         """Return the program's results; otherwise see `Use.play`."""
-        return drawing.results(self.taken)
+        return state.results(self.taken)
 
 
 Move = Use | Send | Split | End

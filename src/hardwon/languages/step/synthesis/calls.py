@@ -3,7 +3,7 @@
 Whatever is offered here type-checks; the affine law is kept by Copies added at the end.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 
@@ -101,6 +101,11 @@ class Family:
     """One function per branch; None passes tokens on."""
     merge: Function
 
+    def key(self, keys: Mapping[str, str]) -> str:
+        """Return the key of what consumes the tokens, given those of functions."""
+        first = self.branches[0]
+        return keys[first.name if first else self.merge.name]
+
 
 @dataclass(frozen=True, slots=True)
 class Route:
@@ -142,6 +147,13 @@ def routed_dims(index: Value) -> Dims:
     """Return the stream dimensions of an index that is streamed out, without 1s."""
     (item,) = index.items
     return tuple(dim for dim in buffer_dims(item) + index.stream.shape if not dim.is_one)
+
+
+def route_layouts(index: Value, arguments: Arguments) -> list[Dims]:
+    """Return the stream dimensions over which an index can route the zipped arguments."""
+    inner = routed_dims(index)
+    tails = (*(fit.tail for fit in arguments.fits), inner)
+    return [dims for dims in alignments(tails) if dims[len(dims) - len(inner) :] == inner]
 
 
 def branch_families(

@@ -10,12 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from hardwon.languages.step.elaborate import elaborate
-from hardwon.languages.step.parser import ParseError, parse
-from hardwon.languages.step.signature import signature_of
 from hardwon.languages.step.synthesis.fitting import Choice, fit
 from hardwon.languages.step.synthesis.linear import Feature
-from hardwon.languages.step.synthesis.policy import Policy, function_keys
+from hardwon.languages.step.synthesis.policy import Policy
 from hardwon.languages.step.synthesis.replay import PLAIN, replay
 from hardwon.languages.step.synthesis.space import Sizes, Space
 from hardwon.records import Experience, Task
@@ -93,17 +90,12 @@ def _learned(lessons: tuple[tuple[Task, str, _Sizes, float], ...], prior: Prior)
             plain[feature[1]] = getattr(start, feature[1]) + move
         else:
             weights[feature] = move
-    return replace(start, weights=weights, **plain)  # type: ignore[arg-type]
+    return replace(start, weights=weights, **plain)
 
 
 @lru_cache(maxsize=512)
 def _choices(task: Task, impl: str, sizes: _Sizes) -> tuple[Choice, ...]:
     """Return the choices behind a program; none if it cannot be read."""
-    signature = signature_of(task)
-    try:
-        elaboration = elaborate(parse(impl), signature, dict(sizes))
-    except ParseError:
-        return ()
-    if elaboration.errors:
-        return ()
-    return replay(elaboration.graph, Space(signature, dict(sizes), function_keys(task)))
+    space = Space.of(task, dict(sizes))
+    graph = space.read(impl)
+    return () if graph is None else replay(graph, space)

@@ -4,7 +4,6 @@ Programs that were not drawn (a model wrote them, say) may do what the sampler n
 read up to there.
 """
 
-import random
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import fields, replace
@@ -17,11 +16,13 @@ from hardwon.languages.step.primitives import Accum, Map, Merge, Partition, Scan
 from hardwon.languages.step.signature import Function
 from hardwon.languages.step.synthesis.builder import CannotAdaptError
 from hardwon.languages.step.synthesis.calls import Arguments, Call, Route
-from hardwon.languages.step.synthesis.drawing import Drawing, Scored, exchangeable
 from hardwon.languages.step.synthesis.fitting import Choice, log_likelihood
+from hardwon.languages.step.synthesis.keys import ROUTE
 from hardwon.languages.step.synthesis.linear import Feature, Linear, parts_of
-from hardwon.languages.step.synthesis.policy import ROUTE, Policy
+from hardwon.languages.step.synthesis.options import Options, Scored, exchangeable
+from hardwon.languages.step.synthesis.policy import Policy
 from hardwon.languages.step.synthesis.space import Space
+from hardwon.languages.step.synthesis.state import State
 from hardwon.languages.step.synthesis.values import Fit, without_ones
 from hardwon.languages.step.types import Component, components
 
@@ -39,7 +40,7 @@ PREFERENCES = tuple(
 
 _T = TypeVar("_T")
 _Origins = tuple[Ref, ...]
-"""The streams of the drawing that a stream of the program is zipped from."""
+"""The streams as written anew that a stream of the program is zipped from."""
 
 
 class _Traced(Policy):
@@ -62,18 +63,19 @@ def replay(graph: Graph, space: Space) -> tuple[Choice, ...]:
     preferences: dict[str, Any] = {
         name: Linear(getattr(plain, name), {(PLAIN, name): 1.0}) for name in PREFERENCES
     }
-    reader = _Reader(replace(space, learned=_Traced(**preferences)))
+    reader = _Reader(Options(State(space), _Traced(**preferences)))
     with suppress(_UnlikeError, CannotAdaptError):  # what was read so far is as good as any
         reader.read(graph)
     return tuple(reader.choices)
 
 
 class _Reader:
-    """Draws a given program, and keeps the choices."""
+    """Writes a given program, and keeps the choices."""
 
-    def __init__(self, space: Space) -> None:
-        self.space = space
-        self.drawing = Drawing(space, random.Random(0), 1.0)
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.state = options.state
+        self.space = options.state.space
         self.choices: list[Choice] = []
 
     def read(self, graph: Graph) -> None:
@@ -84,7 +86,7 @@ class _Reader:
         }
         branches: dict[Ref, tuple[int, str | None]] = {}  # Partition, and function of the branch
         for index, node in enumerate(graph.nodes):
-            if self.drawing.births >= MAX_STATEMENTS:
+            if self.state.births >= MAX_STATEMENTS:
                 raise _UnlikeError
             first, results = node.inputs[0], node.results(index)
             made = origins.get(first, ())
@@ -132,15 +134,14 @@ class _Reader:
 
     def begin(self, wanted: Function | str) -> None:
         """Choose to call a function, or to route tokens."""
-        drawing = self.drawing
-        options = drawing.options(drawing.indices(), drawing.output_choices())
-        self.choose(options, [option == wanted for option, _ in options])
+        statements = self.options.statements(self.options.indices(), self.options.outputs())
+        self.choose(statements, [option == wanted for option, _ in statements])
 
     def call(
         self, name: str, fold: tuple[str, int] | None, made: _Origins, shape: tuple[Dim, ...]
     ) -> Ref:
         """Choose a function, its arguments, and how it folds."""
-        drawing, key = self.drawing, self.space.keys[name]
+        key = self.space.keys[name]
         function = self.space.signature.functions[self.space.places[name]]
         self.begin(function)
         arguments = self.arguments(components(function.input), key, made)
@@ -151,11 +152,10 @@ class _Reader:
         if fold is not None:
             primitive, b = fold
             mode = (primitive, len(without_ones(shape[:b])))
-            modes = drawing.fold_options(key, dims)
+            modes = self.options.folds(key, dims)
             self.choose(modes, [option == mode for option, _ in modes])
             call = replace(call, primitive=mode[0], b=mode[1])
-        drawing.born(call.build(drawing.builder), key, arguments, [function])
-        return drawing.values[-1].ref
+        return self.state.call(call)
 
     def arguments(self, wanted: tuple[Component, ...], key: str, made: _Origins) -> Arguments:
         """Choose arguments.
@@ -179,7 +179,7 @@ class _Reader:
         before, self.choices = self.choices, []
         picked: list[Fit] = []
         for origin in made:
-            options = self.drawing.argument_options(wanted, key, picked)
+            options = self.options.arguments(wanted, key, picked)
             picked.append(self.choose(options, [fit.value.ref == origin for fit, _ in options]))
         choices, self.choices = self.choices, before
         if sum(fit.width for fit in picked) != len(wanted):
@@ -195,11 +195,10 @@ class _Reader:
         shape: tuple[Dim, ...],
     ) -> Ref:
         """Choose to route tokens, by what, and through which branches."""
-        drawing, keys = self.drawing, self.space.keys
         self.begin(ROUTE)
-        indices = drawing.indices()
+        indices = self.options.indices()
         index = self.choose(indices, [(value.ref,) == by for value, _ in indices])
-        families = drawing.families(index)
+        families = self.options.families(index)
         family = self.choose(
             families,
             [
@@ -208,22 +207,17 @@ class _Reader:
                 for family, _ in families
             ],
         )
-        key = keys[family.branches[0].name] if family.branches[0] else keys[merge]
-        arguments = self.arguments(family.wanted, key, made)
-        ref = Route(index, family, arguments, without_ones(shape)).build(drawing.builder)
-        drawing.consumed[index.ref] += 1
-        functions = [family.merge, *(branch for branch in family.branches if branch)]
-        drawing.born(ref, keys[merge], arguments, functions, [index])
-        return drawing.values[-1].ref
+        arguments = self.arguments(family.wanted, family.key(self.space.keys), made)
+        return self.state.route(Route(index, family, arguments, without_ones(shape)))
 
     def finish(self, made: list[Ref]) -> None:
         """Choose to end, and with which results."""
-        rows = self.drawing.output_choices()
+        rows = self.options.outputs()
         if rows is None or len(rows) != len(made):
             raise _UnlikeError
-        options = self.drawing.options(self.drawing.indices(), rows)
-        self.choose(options, [option is rows for option, _ in options])
+        statements = self.options.statements(self.options.indices(), rows)
+        self.choose(statements, [option is rows for option, _ in statements])
         taken: list[Fit] = []
-        for row, origin in zip(rows, made, strict=True):
-            again = [(fit, score + self.drawing.again(fit, taken)) for fit, score in row]
-            taken.append(self.choose(again, [fit.value.ref == origin for fit, _ in again]))
+        for origin in made:
+            results = self.options.results(rows, taken)
+            taken.append(self.choose(results, [fit.value.ref == origin for fit, _ in results]))

@@ -2,30 +2,43 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 from hardwon.languages.step.dims import Dim
-from hardwon.languages.step.signature import Signature
-from hardwon.languages.step.synthesis.policy import Policy
+from hardwon.languages.step.elaborate import elaborate
+from hardwon.languages.step.graph import Graph
+from hardwon.languages.step.parser import ParseError, parse
+from hardwon.languages.step.signature import Signature, signature_of
+from hardwon.languages.step.synthesis.keys import function_keys
 from hardwon.languages.step.synthesis.values import base, full_dims
 from hardwon.languages.step.types import Dtype, Multihot, components
+from hardwon.records import Task
 
 Sizes = Mapping[str, int]
 
 
 @dataclass(frozen=True)
 class Space:
-    """A task as samplers see it, with what is preferred in it."""
+    """A task as those see it who write programs for it."""
 
     signature: Signature
     sizes: Sizes
     keys: Mapping[str, str]
     """The key of every function, by its name; see `function_key`."""
-    policy: Policy = field(default_factory=Policy)
-    """What demonstrations contain, counted: the costs of the systematic search come from it."""
-    learned: Policy = field(default_factory=Policy)
-    """What demonstrations teach: how likely each choice is when a program is drawn."""
+
+    @classmethod
+    def of(cls, task: Task, sizes: Sizes) -> "Space":
+        """Return the space of a task's programs."""
+        return cls(signature_of(task), sizes, function_keys(task))
+
+    def read(self, impl: str) -> Graph | None:
+        """Return the graph of a program, None if it has errors."""
+        try:
+            elaboration = elaborate(parse(impl), self.signature, self.sizes)
+        except ParseError:
+            return None
+        return None if elaboration.errors else elaboration.graph
 
     @cached_property
     def output_dims(self) -> frozenset[Dim]:
@@ -36,6 +49,11 @@ class Space:
             for item in components(stream.dtype)
             for dim in full_dims(item, stream.shape)
         )
+
+    @cached_property
+    def results(self) -> int:
+        """How many streams the task's results can be made of: one per component of an output."""
+        return sum(len(components(stream.dtype)) for stream in self.signature.outputs)
 
     @cached_property
     def multiplicity(self) -> Counter[Dim]:

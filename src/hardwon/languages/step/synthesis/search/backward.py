@@ -172,7 +172,7 @@ class Backward:
 
     def _chunks(self) -> Iterator[Mapping[int, torch.Tensor]]:
         """Yield values by kind, a bounded number at a time, inputs left out."""
-        first = len(self.forms.sampler.signature.inputs)
+        first = len(self.forms.space.signature.inputs)
         kinds = self.store.kind.data[: len(self.store)]
         for start in range(first, len(self.store), _CHUNK):
             part = kinds[start : start + _CHUNK]
@@ -190,7 +190,7 @@ class Backward:
             yield from self._undone(goals, maker, NONE, None)
             return
         kind = form.slots[1 - maker.argument].kind
-        for port in range(len(self.forms.sampler.signature.inputs)):
+        for port in range(len(self.forms.space.signature.inputs)):
             if int(self.store.kind.data[port]) == kind:
                 yield from self._undone(goals, maker, port, torch.tensor([port]))
 

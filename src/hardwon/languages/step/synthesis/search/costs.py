@@ -8,7 +8,7 @@ import random
 from dataclasses import dataclass
 
 from hardwon.languages.step.dims import Dim
-from hardwon.languages.step.synthesis.policy import Maker, Policy
+from hardwon.languages.step.synthesis.search.lessons import Evidence, Maker, Pair
 
 STATEMENT = 4
 """An unremarkable statement."""
@@ -19,11 +19,11 @@ LEAST = 1
 class Costs:
     """Costs of the parts of statements, in quarters."""
 
-    policy: Policy
+    evidence: Evidence
     kept: frozenset[Dim]
     """The dimensions of the results."""
-    start: frozenset[tuple[str, str, int]] = frozenset()
-    """(producer, consumer, slot) of the program that a repair starts from."""
+    start: frozenset[Pair] = frozenset()
+    """Those of the program that a repair starts from."""
     seed: int = 0
     """Varies the order among similar costs; 0 leaves it alone."""
 
@@ -54,28 +54,29 @@ class Costs:
     started: int = 2
     """Taken off where the program to start from does the same."""
     learned: float = 1.2
-    """Quarters taken off per point of the policy's score."""
+    """Quarters taken off per point of the evidence."""
 
     def mode(self, key: str, primitive: str, b: int, dims: tuple[Dim, ...]) -> int:
         """Return what a way of folding adds."""
         cost = (self.scan if primitive == "Scan" else 0) + (self.deeper if b > 1 else 0)
         if primitive == "Accum":
             cost += self.lost * sum(dim in self.kept for dim in dims[:b])
-        score = self.policy.modes.get((key, f"{primitive} {b}"), 0.0)
+        score = self.evidence.modes.get((key, f"{primitive} {b}"), 0.0)
         return cost - min(cost, round(self.learned * score))
 
     def pair(self, producer: str, consumer: str, slot: int, width: int, total: int) -> int:
         """Return what a stream of this producer adds as an argument; never more than nothing."""
-        score = sum(self.policy.pair(producer, consumer, slot + at) for at in range(width)) / total
+        pairs = self.evidence.pairs
+        score = sum(pairs.get((producer, consumer, slot + at), 0.0) for at in range(width)) / total
         begun = any((producer, consumer, slot + at) in self.start for at in range(width))
         return -round(self.learned * score) - self.started * begun
 
     def again(self, maker: Maker, consumer: str, slot: int, width: int) -> int:
         """Return what each repeated function costs with a stream of this maker as an argument."""
         places = range(slot, slot + width)
-        if any((maker, consumer, place) in self.policy.fragments for place in places):
+        if any((maker, consumer, place) in self.evidence.fragments for place in places):
             return self.repeated_fragment
-        if any((maker[0], consumer, place) in self.policy.pairs for place in places):
+        if any((maker[0], consumer, place) in self.evidence.pairs for place in places):
             return self.repeated_pair
         return self.repeated
 

@@ -8,7 +8,7 @@ from math import inf
 import torch
 
 from hardwon.languages.step.semantics.base import Tensors
-from hardwon.languages.step.synthesis.policy import input_key
+from hardwon.languages.step.synthesis.keys import input_key
 from hardwon.languages.step.synthesis.search.backward import Backward
 from hardwon.languages.step.synthesis.search.forms import Forms
 from hardwon.languages.step.synthesis.search.joining import Joiner
@@ -65,7 +65,7 @@ class Search:
     _retracer: Retracer = field(init=False)
 
     def __post_init__(self) -> None:
-        signature = self.forms.sampler.signature
+        signature = self.forms.space.signature
         widths = [len(components(fn.input)) for fn in signature.functions]
         self.store = Store(max(widths, default=0) + 1, max(1, len(signature.functions)))
         self.targets = Targets(signature, self.worlds)
@@ -191,7 +191,7 @@ class Search:
     # Values
 
     def _add_inputs(self) -> None:
-        signature = self.forms.sampler.signature
+        signature = self.forms.space.signature
         numbers: list[torch.Tensor] = []
         for port, (_, stream) in enumerate(signature.inputs):
             kind = self.forms.number(stream)

@@ -19,11 +19,12 @@ from hardwon.languages.step.synthesis.calls import (
     multihot_of,
     routed_dims,
 )
-from hardwon.languages.step.synthesis.drawing import MAX_BRANCHES, MAX_DIMS
-from hardwon.languages.step.synthesis.policy import ROUTE
-from hardwon.languages.step.synthesis.sampler import Sampler
+from hardwon.languages.step.synthesis.keys import ROUTE
+from hardwon.languages.step.synthesis.options import MAX_BRANCHES
 from hardwon.languages.step.synthesis.search.costs import STATEMENT, Costs
 from hardwon.languages.step.synthesis.search.kinds import Kind, kind_of
+from hardwon.languages.step.synthesis.space import Space
+from hardwon.languages.step.synthesis.state import MAX_DIMS
 from hardwon.languages.step.synthesis.values import (
     Dims,
     Fit,
@@ -85,7 +86,7 @@ class Group:
 class Forms:
     """All kinds and forms of a task that have come up."""
 
-    sampler: Sampler
+    space: Space
     costs: Costs
     kinds: list[Kind] = field(default_factory=list)
     forms: list[Form] = field(default_factory=list)
@@ -101,7 +102,7 @@ class Forms:
     """Per kind, a value that stands for all of it."""
 
     def __post_init__(self) -> None:
-        functions = self.sampler.signature.functions
+        functions = self.space.signature.functions
         self._functions = {fn.name: number for number, fn in enumerate(functions)}
 
     def number(self, stream: Stream) -> int:
@@ -120,15 +121,15 @@ class Forms:
         """
         first = len(self.groups)
         self._active.append(kind)
-        for function in self.sampler.signature.functions:
+        for function in self.space.signature.functions:
             self._add_calls(function, kind)
         self._add_routes(kind)
         return self.groups[first:]
 
     def _add_calls(self, function: Function, kind: int) -> None:
         wanted = components(function.input)
-        key = self.sampler.keys[function.name]
-        alone = self.costs.branch_alone if function.name in self.sampler.branches else 0
+        key = self.space.keys[function.name]
+        alone = self.costs.branch_alone if function.name in self.space.branches else 0
         for picked in self._limited(self._coverings(wanted, kind)):
             arguments = Arguments(picked)
             for dims in arguments.alignments():
@@ -154,7 +155,7 @@ class Forms:
             multihot = multihot_of(index)
             if multihot is None:
                 continue
-            count = multihot.length.value(self.sampler.sizes) or 0
+            count = multihot.length.value(self.space.sizes) or 0
             if not 1 <= count <= MAX_BRANCHES:
                 continue
             required = None if at == kind else kind
@@ -166,7 +167,7 @@ class Forms:
         self, index: Value, at: int, family: Family, picked: tuple[Fit, ...], odd: int
     ) -> None:
         inner = routed_dims(index)
-        keys = self.sampler.keys
+        keys = self.space.keys
         key = keys[(family.branches[0] or family.merge).name]
         idle = self.costs.idle_branch * sum(fn is None for fn in family.branches)
         for dims in alignments((*(fit.tail for fit in picked), inner)):
@@ -185,7 +186,7 @@ class Forms:
 
     def _families_of(self, count: int) -> Iterator[tuple[Family, int]]:
         """Yield ways of filling branches, with what they cost beyond a plain one."""
-        functions = self.sampler.signature.functions
+        functions = self.space.signature.functions
         for merge in functions:
             if merge.is_fold:
                 for family in branch_families(functions, merge, count):
@@ -244,7 +245,7 @@ class Forms:
 
     def _sane(self, produced: tuple[Component, ...], dims: Dims) -> bool:
         """Whether no dimension occurs more often than anywhere in the task."""
-        most: Counter[Dim] = self.sampler.multiplicity
+        most: Counter[Dim] = self.space.multiplicity
         return all(
             count <= most[dim]
             for item in produced

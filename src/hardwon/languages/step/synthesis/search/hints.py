@@ -12,7 +12,7 @@ _DEPTH = 6
 
 def hint_of(search: Search) -> str:
     """Return which results were reached, what came nearest to the others, and what was unused."""
-    signature = search.forms.sampler.signature
+    signature = search.forms.space.signature
     reached = {search.targets.targets[number].output for number in search.targets.matched}
     parts: list[str] = []
     used: set[int] = set()
@@ -69,7 +69,7 @@ def expression(search: Search, value: int, depth: int = _DEPTH) -> str:
     """Return a value as nested calls."""
     form = int(search.store.form.data[value])
     if form == NONE:
-        return search.forms.sampler.signature.inputs[value][0]
+        return search.forms.space.signature.inputs[value][0]
     name = _name(search.forms.forms[form].statement)
     if depth == 0:
         return f"{name}(...)"

@@ -72,7 +72,7 @@ class Pricer:
     @property
     def inputs(self) -> int:
         """How many inputs the task has; they are the first values."""
-        return len(self.forms.sampler.signature.inputs)
+        return len(self.forms.space.signature.inputs)
 
     def register(self, group: Group) -> None:
         """Take note of a group; groups come in the order of their numbers."""

@@ -16,8 +16,8 @@ from hardwon.languages.step.types import components
 
 def program_of(search: Search, solution: Solution) -> str | None:
     """Return the text of a solution; None if its shapes cannot be had after all."""
-    sampler = search.forms.sampler
-    builder = Builder(sampler.signature, sampler.sizes)
+    space = search.forms.space
+    builder = Builder(space.signature, space.sizes)
     built: dict[int, Ref] = {}
     wanted = [value for values in solution.outputs for value in values]
     try:
@@ -37,7 +37,7 @@ def program_of(search: Search, solution: Solution) -> str | None:
     except CannotAdaptError:
         return None
     graph = builder.finish(tuple(refs))
-    return written(graph, sampler.signature, sampler.sizes)
+    return written(graph, space.signature, space.sizes)
 
 
 def _output(builder: Builder, refs: list[Ref], at: int) -> Ref:

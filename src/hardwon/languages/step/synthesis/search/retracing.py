@@ -75,7 +75,7 @@ class Retracer:
                     self._realised.setdefault(use, []).append(value)
 
     def _names(self, form: Form) -> frozenset[str]:
-        functions = self.forms.sampler.signature.functions
+        functions = self.forms.space.signature.functions
         return frozenset(functions[fn].name for fn in form.functions)
 
 

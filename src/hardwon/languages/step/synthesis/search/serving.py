@@ -10,14 +10,15 @@ import torch
 
 from hardwon.languages.legal import SearchReport
 from hardwon.languages.protocol import TaskError
-from hardwon.languages.step.synthesis.sampler import Sampler
 from hardwon.languages.step.synthesis.search.costs import Costs
 from hardwon.languages.step.synthesis.search.engine import SOLVED, Search
 from hardwon.languages.step.synthesis.search.forms import Forms
 from hardwon.languages.step.synthesis.search.hints import hint_of
+from hardwon.languages.step.synthesis.search.lessons import evidence_of
 from hardwon.languages.step.synthesis.search.programs import program_of
 from hardwon.languages.step.synthesis.search.starting import Start, start_from
 from hardwon.languages.step.synthesis.search.worlds import build_worlds
+from hardwon.languages.step.synthesis.space import Space
 from hardwon.records import Experience, Task
 
 Reply = tuple[dict[str, Any], Sequence[bytes]]
@@ -87,10 +88,11 @@ class Session:
             TaskError: if the task's own code fails.
         """
         worlds = build_worlds(task, _DATA_SEED)
-        sampler = Sampler.for_task(task, demonstrations, sizes)
-        begun = start_from(start, sampler) if start is not None else Start()
-        costs = Costs(sampler.policy, sampler.output_dims, begun.pairs, seed)
-        search = Search(Forms(sampler, costs), worlds, begun.uses)
+        space = Space.of(task, sizes[task.digest])
+        begun = start_from(start, space) if start is not None else Start()
+        evidence = evidence_of(demonstrations, sizes)
+        costs = Costs(evidence, space.output_dims, begun.pairs, seed)
+        search = Search(Forms(space, costs), worlds, begun.uses)
         return cls(search)
 
     def run(self, budget: int, seconds: float = inf) -> SearchReport:

@@ -7,8 +7,8 @@ from hardwon.languages.step.elaborate import elaborate
 from hardwon.languages.step.graph import INPUT, Graph, Ref
 from hardwon.languages.step.parser import ParseError, parse
 from hardwon.languages.step.primitives import Accum, Map, Merge, Partition, Scan, Zip
-from hardwon.languages.step.synthesis.policy import lesson_of
-from hardwon.languages.step.synthesis.sampler import Sampler
+from hardwon.languages.step.synthesis.search.lessons import Pair, lesson_of
+from hardwon.languages.step.synthesis.space import Space
 
 _MOST_BROKEN_LINES = 12
 
@@ -17,8 +17,7 @@ _MOST_BROKEN_LINES = 12
 class Start:
     """What is taken from a program."""
 
-    pairs: frozenset[tuple[str, str, int]] = frozenset()
-    """(producer, consumer, slot)."""
+    pairs: frozenset[Pair] = frozenset()
     uses: tuple["Use", ...] = ()
 
 
@@ -32,14 +31,14 @@ class Use:
     """Uses, or numbers of inputs."""
 
 
-def start_from(text: str, sampler: Sampler) -> Start:
+def start_from(text: str, space: Space) -> Start:
     """Read as much of a program as can be read."""
-    program = _salvaged(text, sampler.signature.inputs[0][0])
+    program = _salvaged(text, space.signature.inputs[0][0])
     if program is None:
         return Start()
-    graph = elaborate(program, sampler.signature, sampler.sizes).graph
+    graph = elaborate(program, space.signature, space.sizes).graph
     try:
-        lesson = lesson_of(graph, sampler.signature, sampler.keys)
+        lesson = lesson_of(graph, space.signature, space.keys)
     except (KeyError, IndexError):  # of a graph with errors
         return Start(uses=_uses(graph))
     return Start(lesson.pairs, _uses(graph))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import torch
 
 from hardwon.languages.step.semantics.base import Tensors
-from hardwon.languages.step.synthesis.policy import Maker
+from hardwon.languages.step.synthesis.search.lessons import Maker
 
 MAX_STEPS = 24
 """Statements that one value may take."""

@@ -10,7 +10,8 @@ from hardwon.languages.step.simulator.evaluators import loop
 from hardwon.languages.step.synthesis.search.forms import Form, Forms
 from hardwon.languages.step.synthesis.search.queue import Batch
 from hardwon.languages.step.synthesis.search.store import Store
-from hardwon.languages.step.synthesis.search.worlds import HangError, World
+from hardwon.languages.step.synthesis.search.watching import HangError
+from hardwon.languages.step.synthesis.search.worlds import World
 
 _BATCH_ROWS = 1024
 _BATCH_NUMBERS = 1 << 20
@@ -41,14 +42,14 @@ class Trials:
         elements = prod(world.lengths(form.statement.dims))
         numbers = elements * self._element_size(form)
         rows = max(1, min(_BATCH_ROWS, _BATCH_NUMBERS // max(1, numbers)))
-        functions = self.forms.sampler.signature.functions
+        functions = self.forms.space.signature.functions
         if any(world.units.chosen[functions[fn].name][1] is loop for fn in form.functions):
             rows = max(1, min(rows, _BATCH_CALLS // max(1, elements)))
         for start in range(0, len(batch), rows):
             yield batch[start : start + rows]
 
     def _element_size(self, form: Form) -> int:
-        functions = self.forms.sampler.signature.functions
+        functions = self.forms.space.signature.functions
         units = [self.worlds[0].units.chosen[functions[fn].name][0] for fn in form.functions]
         return sum(
             prod(shape) for unit in units for shape in (*unit.input_shapes, *unit.output_shapes)

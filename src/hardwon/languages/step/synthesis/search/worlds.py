@@ -1,11 +1,8 @@
 """Small data on which statements are evaluated, many at a time, in float64."""
 
-import signal
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
-from types import FrameType
 
 import torch
 
@@ -25,6 +22,7 @@ from hardwon.languages.step.simulator.namespace import (
 )
 from hardwon.languages.step.synthesis.calls import Call, Route, multihot_of, routed_dims
 from hardwon.languages.step.synthesis.search.kinds import compact_dims, kind_of
+from hardwon.languages.step.synthesis.search.watching import HangError, watched
 from hardwon.languages.step.synthesis.values import Dims, Fit, base, buffer_dims, without_ones
 from hardwon.languages.step.types import (
     Component,
@@ -49,48 +47,6 @@ _HANG_SECONDS = 2.0
 """Of processor time: after that long, one batch of calls is taken to hang."""
 _PATIENCE_SECONDS = 20.0
 """How long the task's own code may take to prepare one world."""
-
-
-_CLOCKS = (
-    (signal.SIGPROF, signal.ITIMER_PROF, 1),
-    (signal.SIGALRM, signal.ITIMER_REAL, 10),
-)
-"""Processor time decides, so that a busy machine changes nothing; what sleeps is given longer."""
-
-
-class HangError(RunError):
-    """A function did not come back in time."""
-
-
-class _InterruptionError(BaseException):
-    """Passes through whatever catches the errors of task code."""
-
-
-@contextmanager
-def watched(seconds: float) -> Iterator[None]:
-    """Interrupt Python code that takes too long.
-
-    Raises:
-        HangError: if it did.
-    """
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        del number, frame
-        raise _InterruptionError
-
-    before = {number: signal.signal(number, interrupt) for number, _, _ in _CLOCKS}
-    for _, clock, patience in _CLOCKS:
-        # Again and again, since an interruption is lost where Python ignores exceptions.
-        signal.setitimer(clock, seconds * patience, seconds)
-    try:
-        yield
-    except _InterruptionError:
-        raise HangError(f"no result after {seconds:g} s") from None
-    finally:
-        for _, clock, _ in _CLOCKS:
-            signal.setitimer(clock, 0)
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @dataclass(frozen=True)
@@ -320,7 +276,7 @@ def build_worlds(task: Task, seed: int) -> tuple[World, ...]:
     for number, sizes in enumerate(_SIZES):
         if len(worlds) == _WORLDS:
             break
-        if not all(holds(constraint, sizes) for constraint in task.constraints):
+        if not _allowed(task, sizes):
             continue
         try:
             with watched(_PATIENCE_SECONDS):
@@ -330,8 +286,15 @@ def build_worlds(task: Task, seed: int) -> tuple[World, ...]:
         except TaskError as error:
             failure = error
             continue
+        if not _allowed(task, world.sizes):
+            continue
         (flawed if world.units.broken else worlds).append(world)
     found = (*worlds, *flawed)[:_WORLDS]
     if not found:
         raise failure
     return found
+
+
+def _allowed(task: Task, sizes: Mapping[str, int]) -> bool:
+    """Whether a task is meant for these sizes, as far as they are known."""
+    return all(holds(constraint, sizes) for constraint in task.constraints)
