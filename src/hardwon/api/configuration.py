@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 from enum import StrEnum
 from math import isfinite
 from pathlib import Path
@@ -17,6 +18,7 @@ from hardwon.learning import (
     UnknownNameError,
     make_policy,
 )
+from hardwon.models import probably
 from hardwon.records import Record
 
 OFFLINE = "offline"
@@ -131,7 +133,7 @@ class Configuration(Record):
         ):
             yield (
                 f"model: expected {OFFLINE}, {SEARCH}, openai:NAME, anthropic:NAME, google:NAME,"
-                f" local:FILE, scripted:FILE or replay:DIR, got {self.model!r}"
+                f" local:FILE, scripted:FILE or replay:DIR, got {self.model!r}{_meant(self.model)}"
             )
         for name, least in (
             ("samples", 1),
@@ -215,3 +217,10 @@ class Means:
     cache: Path | None = None
     """Where responses are cached for all runs; None: in the user's cache folder."""
     use_cache: bool = True
+
+
+def _meant(model: str) -> str:
+    """Return a hint for a name of no model, if there is one."""
+    near = get_close_matches(model, (OFFLINE, SEARCH), n=1)
+    meant = near[0] if near else probably(model)
+    return f"; did you mean {meant}?" if meant else ""

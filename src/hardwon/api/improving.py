@@ -13,14 +13,14 @@ from hardwon.api.crew import hired
 from hardwon.api.errors import UsageError
 from hardwon.api.library import write_library, write_summary
 from hardwon.api.places import JOURNAL, Place, journal_of, remember_place, sole_use
-from hardwon.api.summary import Summary, library_of, summarise
+from hardwon.api.summary import Summary, asked_of_models, library_of, summarise
 from hardwon.journal import Journal, JournalMismatchError, NoRunError
 from hardwon.judge import Judge
 from hardwon.languages.protocol import TaskError
 from hardwon.learning import Budget, Progress, Result, RunJournal, Sampling
 from hardwon.learning import improve as run_algorithm
 from hardwon.models import CapReachedError, ModelError
-from hardwon.records import Experience, Record, Task, Usage, digest_of
+from hardwon.records import Experience, Record, Task, digest_of
 
 __all__ = ["JOURNAL", "ImproveResult", "improve", "improve_async"]
 
@@ -78,8 +78,7 @@ async def improve_async(
         number = journal.begin_run(content, tasks) if begun is None else begun
         remember_place(out, place, number)
         run = _Run(journal, number, configuration, progress)
-        spent = sum((item.completion.usage for item in journal.exchanges(number)), Usage())
-        crew.begin(journal.responses(number), spent)
+        crew.begin(journal.responses(number), asked_of_models(journal, number))
         sampling = Sampling(
             crew.system,
             RunJournal(journal, number, judge_digest(_judge_seed(configuration))),

@@ -51,7 +51,8 @@ class Summary(Record):
     tasks: dict[str, TaskSummary]
     iterations: tuple[IterationSummary, ...]
     usage: Usage
-    """What all samples cost together."""
+    """The steps of all samples, and what was asked of models, each request once: requests that two
+    samples share, and those whose sample a cap kept from being finished."""
     without_program: dict[str, int]
     """The commonest things that proposers said of samples without a program, with how often."""
     configuration: dict[str, Any]
@@ -75,7 +76,7 @@ def summarise(journal: Journal, run: int, *, stopped: str | None = None) -> Summ
     shown = {experience_digest(item): item.task.test_name for item in won}
     samples: Counter[str] = Counter()
     correct: Counter[str] = Counter()
-    usage = Usage()
+    steps = 0
     notes: Counter[str] = Counter()
     iterations: list[IterationSummary] = []
     for step in journal.iterations(run):
@@ -88,7 +89,7 @@ def summarise(journal: Journal, run: int, *, stopped: str | None = None) -> Summ
                 correct[digest] += right
                 here, there = here + len(rows), there + right
                 for row in rows:
-                    usage = usage + row.answer.usage
+                    steps += row.answer.usage.steps
                     if row.answer.impl is None and row.answer.note is not None:
                         notes[row.answer.note] += 1
         iterations.append(
@@ -118,7 +119,7 @@ def summarise(journal: Journal, run: int, *, stopped: str | None = None) -> Summ
             for digest, name in names.items()
         },
         iterations=tuple(iterations),
-        usage=usage,
+        usage=asked_of_models(journal, run).model_copy(update={"steps": steps}),
         without_program=dict(
             sorted(notes.items(), key=lambda item: (-item[1], item[0]))[:_REASONS]
         ),
@@ -131,3 +132,10 @@ def library_of(journal: Journal, run: int) -> tuple[Experience, ...]:
     """Return the answers to the tasks of a run, its own and those that were imported for it."""
     wanted = {task.digest for task in journal.tasks(run)}
     return tuple(item for item in won_so_far(journal, run) if item.task.digest in wanted)
+
+
+def asked_of_models(journal: Journal, run: int) -> Usage:
+    """Return what a run's requests to models have cost so far."""
+    # In an order that an interruption does not change, since sums of money are rounded.
+    spent = {item.key: item.completion.usage for item in journal.exchanges(run)}
+    return sum((spent[key] for key in sorted(spent)), Usage())

@@ -246,10 +246,11 @@ class Sampling:
                 if len(fresh) >= _COMMIT:
                     commit()
         except UnansweredError as error:
+            known = str(error) in map(str, here.unanswered)
             here.unanswered.append(error)
             _LOG.warning(
                 "%s at temperature %g: not all samples came; those that did count alone (%s)",
-                *(task.test_name, request.temperature, error),
+                *(task.test_name, request.temperature, "as before" if known else error),
             )
         finally:
             if fresh:  # also when interrupted: what was sampled is kept
