@@ -198,6 +198,7 @@ def test_an_interrupted_run_leaves_no_process_behind(
 
 KILLER = """
 import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs inherit to ignore it
 from hardwon.cli import app, progress
 
 sampled = progress.PlainProgress.sampled

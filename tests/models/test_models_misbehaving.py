@@ -399,7 +399,8 @@ def test_under_all_kinds_of_trouble_no_sample_is_lost_and_none_is_paid_twice() -
 
 
 INTERRUPTED = """
-import asyncio, sys
+import asyncio, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs inherit to ignore it
 sys.path[:0] = sys.argv[2].splitlines()
 from pathlib import Path
 from hardwon.models import ResponseFile, connect

@@ -11,6 +11,7 @@ from step_strategies import Draw, Scene, examples, scenes
 from step_task import SIZES, TASK, analysis_of
 
 from hardwon.languages.protocol import Reading
+from hardwon.languages.step.elaborate import MAX_ERRORS
 from hardwon.languages.step.printer import print_program
 from hardwon.languages.step.reading import analyse, code_lines, with_copies
 from hardwon.languages.step.syntax import Program
@@ -83,6 +84,13 @@ def damaged(draw: Draw, text: str) -> str:
 @given(st.sampled_from(PROGRAMS).flatmap(damaged))
 def test_damaged_programs_are_answered(text: str) -> None:
     assert_is_answered(text)
+
+
+def test_a_hundred_type_errors_do_not_hide_that_the_law_is_broken() -> None:
+    line = "p = [Map(fn_neg).apply(s) for s in Partition(N=E).apply((flat, hot))]\n"
+    reading = assert_is_answered(100 * line + "return Merge(fn=fn_sum).apply((p, hot))")
+    assert reading.affine is False
+    assert len(reading.errors) <= 3 * MAX_ERRORS
 
 
 @examples(40)

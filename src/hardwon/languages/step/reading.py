@@ -71,7 +71,9 @@ def _analyse(task: Task, impl: str, sizes: Mapping[str, int]) -> Analysis:
     elaboration = elaborate(program, signature, sizes)
     typing = infer_types(elaboration.graph, signature, sizes)
     law = affine_errors(elaboration.graph)
-    errors = sorted([*elaboration.errors, *typing.errors, *law], key=_place)[:MAX_ERRORS]
+    # Each kind of error is said as long as there is one, but not hundreds of times.
+    found = (elaboration.errors, typing.errors, law)
+    errors = sorted([e for errors in found for e in errors[:MAX_ERRORS]], key=_place)
     runnable = not elaboration.errors and not typing.errors
     affine = False if law else (None if elaboration.errors else True)
     reading = Reading(

@@ -55,9 +55,11 @@ def build_namespace(task: Task, sizes: Mapping[str, int], seed: int) -> Namespac
         if symbol in context:
             names[symbol + _VALUE] = context[Symbol(symbol)]
     torch.manual_seed(seed)
+    dtype = torch.get_default_dtype()
     with _blame(f"the task's global code at {_sizes_text(sizes)}"):
         exec(compile(textwrap.dedent(task.global_code), "<global>", "exec"), names)
-    if torch.get_default_dtype() is not torch.float32:
+    if torch.get_default_dtype() is not dtype:
+        torch.set_default_dtype(dtype)
         raise TaskError("global: expected fp32 as the default dtype, the code changes it")
     bound: dict[str, int] = {}
     for symbol in sorted(signature.symbols):
