@@ -50,12 +50,12 @@ def check_settings(task: Task, seed: int) -> tuple[Setting, ...]:
 
 def _allowed(sizes: Mapping[str, int], constraints: Sequence[str]) -> Mapping[str, int] | None:
     """Return the nearest sizes, none smaller, under which all constraints hold."""
-    if all(holds(constraint, sizes) for constraint in constraints):
+    if all_hold(constraints, sizes):
         return sizes
     steps = itertools.product(range(_FARTHEST + 1), repeat=len(sizes))
     for raised in sorted(steps, key=sum):
         near = {name: size + by for (name, size), by in zip(sizes.items(), raised, strict=True)}
-        if all(holds(constraint, near) for constraint in constraints):
+        if all_hold(constraints, near):
             return near
     return None
 
@@ -145,6 +145,11 @@ def holds(constraint: str, sizes: Mapping[str, int]) -> bool:
         return _is_met(tree, sizes)
     except (KeyError, ZeroDivisionError):
         return True
+
+
+def all_hold(constraints: Sequence[str], sizes: Mapping[str, int]) -> bool:
+    """Return whether all constraints hold, as far as that can be told."""
+    return all(holds(constraint, sizes) for constraint in constraints)
 
 
 def _is_met(node: ast.expr, sizes: Mapping[str, int]) -> bool:

@@ -15,8 +15,9 @@ from hardwon.languages.protocol import Setting, TaskError
 from hardwon.languages.step.linting.bodies import call_once, random_element, units_of
 from hardwon.languages.step.linting.laws import laws_hold
 from hardwon.languages.step.semantics.base import RunError
-from hardwon.languages.step.settings import DEFAULT_SIZES, holds
+from hardwon.languages.step.settings import DEFAULT_SIZES, all_hold, holds
 from hardwon.languages.step.signature import signature_of
+from hardwon.languages.step.simulator.equality import equal
 from hardwon.languages.step.simulator.evaluators import Unit
 from hardwon.languages.step.simulator.namespace import (
     Namespace,
@@ -359,7 +360,7 @@ class StepProbe:
         blamed: set[str] = set()
         for setting in (*alone, *settings):
             sizes = {**DEFAULT_SIZES, **setting.sizes}
-            if not all(holds(constraint, sizes) for constraint in self.task.constraints):
+            if not all_hold(self.task.constraints, sizes):
                 continue
             for culprit, error in self._failures(setting):
                 if culprit not in blamed:
@@ -389,7 +390,7 @@ class StepProbe:
         """Yield what fails at a setting: a function's name, or nothing, and the message."""
         try:
             space = self._space(setting)
-            if not all(holds(constraint, space.sizes) for constraint in self.task.constraints):
+            if not all_hold(self.task.constraints, space.sizes):
                 return  # by what `global` binds at these sizes: the task says that it is not meant
             run_references(space, torch.float32)
         except TaskError as error:
@@ -416,8 +417,7 @@ def _clones(tensors: Sequence[torch.Tensor]) -> Tensors:
 
 def _same(left: Sequence[torch.Tensor], right: Sequence[torch.Tensor]) -> bool:
     return len(left) == len(right) and all(
-        a.shape == b.shape and bool(((a == b) | (a.isnan() & b.isnan())).all())
-        for a, b in zip(left, right, strict=True)
+        a.shape == b.shape and bool(equal(a, b).all()) for a, b in zip(left, right, strict=True)
     )
 
 

@@ -23,6 +23,7 @@ from hardwon.languages.step.semantics.base import (
 )
 from hardwon.languages.step.signature import Function
 from hardwon.languages.step.simulator.branches import SELECT, Selector, without_branches
+from hardwon.languages.step.simulator.equality import equal
 from hardwon.languages.step.simulator.namespace import Body, define
 from hardwon.languages.step.types import (
     Buffer,
@@ -308,12 +309,8 @@ def _agrees(evaluator: Evaluator, unit: Unit, trial: Trial, want: Tensors) -> bo
     given = [*(state or ()), *inputs]
     kept = [tensor.clone() for tensor in given]
     found = evaluator(unit, state, inputs)
-    untouched = all(map(_same, given, kept))
+    untouched = all(bool(equal(now, before).all()) for now, before in zip(given, kept, strict=True))
     return untouched and all(_alike(a, b) for a, b in zip(found, want, strict=True))
-
-
-def _same(left: torch.Tensor, right: torch.Tensor) -> bool:
-    return bool(((left == right) | (left.isnan() & right.isnan())).all())
 
 
 def _alike(found: torch.Tensor, want: torch.Tensor) -> bool:
@@ -324,7 +321,7 @@ def _alike(found: torch.Tensor, want: torch.Tensor) -> bool:
     largest = known.reshape(known.shape[0], -1).amax(dim=1).clamp(min=1.0)
     scale = largest.reshape(-1, *(1,) * (want.dim() - 1))
     close = (found - want).abs() <= 1e-4 * known + 1e-5 * scale
-    return bool((close | (found == want) | (found.isnan() & want.isnan())).all())
+    return bool((close | equal(found, want)).all())
 
 
 def _trial(unit: Unit, batch: int, generator: torch.Generator) -> Trial:

@@ -15,6 +15,7 @@ from hardwon.languages.step.semantics import Data, RunError
 from hardwon.languages.step.semantics.base import Tensors
 from hardwon.languages.step.signature import signature_of
 from hardwon.languages.step.simulator.draws import Values
+from hardwon.languages.step.simulator.equality import equal
 from hardwon.languages.step.simulator.evaluators import loop
 from hardwon.languages.step.simulator.machine import (
     MutationError,
@@ -287,7 +288,7 @@ def _alike(left: torch.Tensor, right: torch.Tensor) -> bool:
     """Whether two results are the same but for the order of additions."""
     scale = left.nan_to_num(0.0, 0.0, 0.0).abs().amax() if left.numel() else 0.0
     close = (left - right).abs() <= 1e-5 * scale
-    return bool((close | (left == right) | (left.isnan() & right.isnan())).all())
+    return bool((close | equal(left, right)).all())
 
 
 def unflatten(names: Sequence[str], tensors: Sequence[torch.Tensor]) -> Values:

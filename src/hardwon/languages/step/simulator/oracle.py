@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
+from hardwon.languages.step.simulator.equality import equal
 from hardwon.records import Difference
 
 _ROUNDING = 2e-5
@@ -76,7 +77,7 @@ def differences(found: torch.Tensor, want: Expected) -> torch.Tensor | None:
         return None
     if want.is_finite:
         return ~close
-    same = (found == want.value) | (found.isnan() & want.value.isnan())
+    same = equal(found, want.value)
     wrong = ~(same | (close & want.value.isfinite()))
     return wrong if bool(wrong.any()) else None
 

@@ -9,7 +9,7 @@ import torch
 from hardwon.languages.protocol import TaskError
 from hardwon.languages.step.semantics import RunError
 from hardwon.languages.step.semantics.base import Tensors
-from hardwon.languages.step.settings import DEFAULT_SIZES, holds
+from hardwon.languages.step.settings import DEFAULT_SIZES, all_hold
 from hardwon.languages.step.signature import Function
 from hardwon.languages.step.simulator.evaluators import loop
 from hardwon.languages.step.simulator.machine import Units
@@ -276,7 +276,7 @@ def build_worlds(task: Task, seed: int) -> tuple[World, ...]:
     for number, sizes in enumerate(_SIZES):
         if len(worlds) == _WORLDS:
             break
-        if not _allowed(task, sizes):
+        if not all_hold(task.constraints, sizes):
             continue
         try:
             with watched(_PATIENCE_SECONDS):
@@ -286,15 +286,10 @@ def build_worlds(task: Task, seed: int) -> tuple[World, ...]:
         except TaskError as error:
             failure = error
             continue
-        if not _allowed(task, world.sizes):
+        if not all_hold(task.constraints, world.sizes):
             continue
         (flawed if world.units.broken else worlds).append(world)
     found = (*worlds, *flawed)[:_WORLDS]
     if not found:
         raise failure
     return found
-
-
-def _allowed(task: Task, sizes: Mapping[str, int]) -> bool:
-    """Whether a task is meant for these sizes, as far as they are known."""
-    return all(holds(constraint, sizes) for constraint in task.constraints)
