@@ -3,9 +3,9 @@
     python benchmarks/judge.py [--rounds 10] [--stream 60] [--json FILE]
 
 The judge's worker runs in this very process, and task code in confined processes as always. The two
-take turns, so on an idle machine wall time is the time of one core; the processor time of all of
-them is measured as well, since it does not depend on what else the machine does. All size settings
-and draws are on.
+take turns, and all of them are kept on one core where the system can do that, so that on an idle
+machine wall time is the time of one core. The processor time of all of them is measured as well,
+since it depends less on what else the machine does. All size settings and draws are on.
 
 Cold means that nothing is shared between candidates, not even subexpressions of the same one judged
 before. The stream is what a run sees: sampled programs of all tasks, a third of them damaged, with
@@ -317,12 +317,14 @@ def main() -> None:
     parser.add_argument("--json", help="write the figures to this file")
     options = parser.parse_args()
     torch.set_num_threads(1)
+    core = keep_to_one_core()
     start = time.perf_counter()
     bench = Bench()
     report: dict[str, Any] = {
         "machine": {
             "processor": _processor(),
             "cores": os.cpu_count(),
+            "kept on core": core,
             "load": os.getloadavg(),
             "python": platform.python_version(),
             "torch": torch.__version__,
@@ -361,6 +363,16 @@ def main() -> None:
     if options.json:
         with open(options.json, "w", encoding="utf-8") as file:  # noqa: PTH123
             json.dump(report, file, indent=2)
+
+
+def keep_to_one_core() -> int | None:
+    """Keep this process and those that it will start on one core; return which, if it works."""
+    try:
+        core = max(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {core})
+    except (AttributeError, OSError):  # not on every system
+        return None
+    return core
 
 
 def _processor() -> str:

@@ -57,8 +57,8 @@ def infer_types(graph: Graph, signature: Signature, sizes: Mapping[str, int]) ->
                 )
             )
             continue
-        for port, result in enumerate(results):
-            types[Ref(index, port)] = _with_own_dims(result, index) if fresh else result
+        for ref, result in zip(node.results(index), results, strict=True):
+            types[ref] = _with_own_dims(result, index) if fresh else result
     for position, (ref, declared) in enumerate(zip(graph.outputs, signature.outputs, strict=False)):
         found = types.get(ref)
         if found is not None and found != declared:

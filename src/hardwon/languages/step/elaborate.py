@@ -197,34 +197,33 @@ class _Elaborator:
                         self.statement(inner)
 
     def bind(self, target: s.Target, value: _Value) -> None:
-        match target:
-            case s.Name(id=name):
-                self.names[name] = value
-                self.remember_name(value, name)
-            case s.Targets(items=targets, line=line):
-                if isinstance(value, _Unknown):
-                    parts: tuple[_Value, ...] = (UNKNOWN,) * len(targets)
-                elif isinstance(value, _Values) and len(value.items) == len(targets):
-                    parts = value.items
-                else:
-                    came = (
-                        f"{len(value.items)}" if isinstance(value, _Values) else self.called(value)
-                    )
-                    self.error(line, f"expected {len(targets)} values to unpack, got {came}")
-                    parts = (UNKNOWN,) * len(targets)
-                for inner, part in zip(targets, parts, strict=True):
-                    self.bind(inner, part)
+        if isinstance(target, s.Name):
+            self.names[target.id] = value
+            self.remember_name(value, target.id)
+            return
+        targets = target.items
+        if isinstance(value, _Unknown):
+            parts: tuple[_Value, ...] = (UNKNOWN,) * len(targets)
+        elif isinstance(value, _Values) and len(value.items) == len(targets):
+            parts = value.items
+        else:
+            came = f"{len(value.items)}" if isinstance(value, _Values) else self.called(value)
+            self.error(target.line, f"expected {len(targets)} values to unpack, got {came}")
+            parts = (UNKNOWN,) * len(targets)
+        for inner, part in zip(targets, parts, strict=True):
+            self.bind(inner, part)
 
     def remember_name(self, value: _Value, name: str, depth: int = 0) -> None:
         """Let streams keep the first name that the author gave them, or their list's."""
         if len(name) > _LONGEST_NAME:
             return
-        if isinstance(value, _Values) and depth < _NAMED_DEPTH:
+        if isinstance(value, Ref):
+            if value.node != INPUT:
+                self.named.setdefault(value, name)
+        elif isinstance(value, _Values) and depth < _NAMED_DEPTH:
             for at, item in enumerate(value.items):
                 self.count()
                 self.remember_name(item, f"{name}_{at}", depth + 1)
-        elif isinstance(value, Ref) and value.node != INPUT:
-            self.named.setdefault(value, name)
 
     def returned(self, statement: s.Return) -> tuple[Ref, ...]:
         self.first = statement.line
@@ -252,7 +251,9 @@ class _Elaborator:
             raise _TooManyErrorsError if len(self.errors) >= MAX_ERRORS else _ProgramTooLargeError
 
     def value(self, expression: s.Expression) -> _Value:
-        self.count()
+        self.left -= 1
+        if self.left < 0:
+            self.count(0)
         # What nearly every line consists of comes first, without the price of a pattern.
         if isinstance(expression, s.Name):
             bound = self.names.get(expression.id)
@@ -261,9 +262,9 @@ class _Elaborator:
             receiver = self.value(expression.receiver)
             arguments = tuple(map(self.value, expression.arguments))
             return self.apply(receiver, arguments, expression.line)
+        if isinstance(expression, s.Operator):
+            return self.operator(expression)
         match expression:
-            case s.Operator():
-                return self.operator(expression)
             case s.Integer(value=number, line=line):
                 if number < 1:  # positions may be 0; sizes are checked where they are used
                     return Dim(coefficient=number)

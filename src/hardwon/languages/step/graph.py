@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple
 
 from hardwon.languages.step.primitives import Primitive
@@ -35,6 +36,7 @@ class Node:
         return results_of(index, self.outputs)
 
 
+@lru_cache(maxsize=1 << 14)
 def results_of(index: int, count: int) -> tuple[Ref, ...]:
     """Return references to the results of a node that makes so many."""
     if count == 1:

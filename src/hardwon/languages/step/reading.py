@@ -90,11 +90,10 @@ def _analyse(task: Task, impl: str, sizes: Mapping[str, int]) -> Analysis:
 def _stream_types(graph: Graph, types: Mapping[Ref, Stream]) -> tuple[StreamType, ...]:
     found = []
     for ref in graph.refs():
-        if ref not in types:
-            continue
-        dtype, shape = _type_texts(types[ref])
-        line = None if ref.node == INPUT else graph.nodes[ref.node].line or None
-        found.append(_stream_type(graph.name(ref), line, dtype, shape))
+        stream = types.get(ref)
+        if stream is not None:
+            line = None if ref.node == INPUT else graph.nodes[ref.node].line or None
+            found.append(_stream_type(graph.name(ref), line, *_type_texts(stream)))
     return tuple(found)
 
 

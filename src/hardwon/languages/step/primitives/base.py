@@ -1,6 +1,5 @@
 """What every primitive declares: its arguments, how many streams it takes, and its type rule."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -47,7 +46,7 @@ class Inputs(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Primitive(ABC):
+class Primitive:
     """One primitive with its arguments; its docstring is the first line of its reference card."""
 
     parameters: ClassVar[tuple[Parameter, ...]] = ()
@@ -55,7 +54,6 @@ class Primitive(ABC):
     reshapes: ClassVar[bool] = False
     """Whether the paper counts it as a shape primitive (Promote, Repeat, RepeatRef, Flatten)."""
 
-    @abstractmethod
     def infer(self, streams: tuple[Stream, ...], sizes: Mapping[str, int]) -> tuple[Stream, ...]:
         """Return the types of the results.
 
@@ -66,6 +64,7 @@ class Primitive(ABC):
         Raises:
             RuleError: if the inputs do not fit.
         """
+        raise NotImplementedError
 
     def outputs(self, sizes: Mapping[str, int]) -> int:
         """Return the number of result streams."""

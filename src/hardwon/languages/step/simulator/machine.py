@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import torch
 
@@ -60,20 +61,25 @@ _VIEWS = frozenset({"Zip", "Copy", "Identity", "Promote", "Bufferize", "Streamif
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One node, ready to run on any machine of its task."""
+class Operation:
+    """One subexpression, as all programs of a task have it that contain it."""
 
-    index: int
+    identity: int
+    """Equal for equal subexpressions."""
     primitive: Primitive
     run: Semantics
+    is_view: bool
+    """Whether the results are other views of the inputs, which take no memory of their own."""
+
+
+class Step(NamedTuple):
+    """One node, ready to run on any machine of its task."""
+
+    operation: Operation
     inputs: tuple[int, ...]
     """Numbers of streams: the task's inputs first, then all results in order."""
     dims: tuple[int, ...]
     """Per result, how many dimensions the stream has."""
-    identity: int
-    """Equal for equal subexpressions."""
-    is_view: bool
-    """Whether the results are other views of the inputs, which take no memory of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,41 +97,39 @@ class Planner:
     functions: tuple[Function, ...]
     inputs: int
     """How many input streams the task has."""
-    _numbers: dict[tuple[object, ...], int] = field(default_factory=dict)
-    _primitives: dict[tuple[str, tuple[object, ...]], Primitive] = field(default_factory=dict)
+    _operations: dict[tuple[object, ...], Operation] = field(default_factory=dict)
+    """By primitive, arguments, and where the inputs come from."""
 
     def plan(self, program: Program) -> Plan:
         """Return the plan of a program."""
         nodes, outputs = program
-        numbers = self._numbers
         streams = {(INPUT, port): port for port in range(self.inputs)}
         sources: list[object] = list(range(self.inputs))
         steps: list[Step] = []
         for index, (name, arguments, inputs, dims) in enumerate(nodes):
             places = tuple([streams[place] for place in inputs])
             key = (name, arguments, tuple([sources[place] for place in places]))
-            identity = numbers.setdefault(key, len(numbers))
-            primitive = self._primitives.get((name, arguments))
-            if primitive is None:
+            operation = self._operations.get(key)
+            if operation is None:
                 primitive = to_primitive(name, arguments, self.functions)
-                self._primitives[name, arguments] = primitive
-            steps.append(
-                Step(index, primitive, SEMANTICS[name], places, dims, identity, name in _VIEWS)
-            )
+                operation = Operation(
+                    len(self._operations), primitive, SEMANTICS[name], name in _VIEWS
+                )
+                self._operations[key] = operation
+            steps.append(Step(operation, places, dims))
             for port in range(len(dims)):
                 streams[index, port] = len(sources)
-                sources.append((identity, port))
+                sources.append((operation.identity, port))
         return Plan(tuple(steps), tuple([streams[place] for place in outputs]))
 
     @property
     def size(self) -> int:
         """How many subexpressions are known."""
-        return len(self._numbers)
+        return len(self._operations)
 
     def forget(self) -> None:
         """Start afresh; the machines have to forget their results as well."""
-        self._numbers.clear()
-        self._primitives.clear()
+        self._operations.clear()
 
 
 @dataclass(frozen=True)
@@ -334,28 +338,28 @@ class StepMachine:
         """
         streams = list(self.inputs)
         kept = self._kept
-        for step in plan.steps:
-            found = kept.get(step.identity)
+        for index, (operation, numbers, dims) in enumerate(plan.steps):
+            found = kept.get(operation.identity)
             if found is None:
-                inputs = tuple([streams[number] for number in step.inputs])
+                inputs = tuple([streams[number] for number in numbers])
                 try:
-                    tensors = step.run(step.primitive, inputs, len(step.dims), self)
+                    tensors = operation.run(operation.primitive, inputs, len(dims), self)
                 except RunError as error:
-                    raise StepFailedError(step.index, error) from error
-                found = tuple(map(Data, step.dims, tensors))
-                self._keep(step, found)
+                    raise StepFailedError(index, error) from error
+                found = tuple(map(Data, dims, tensors))
+                self._keep(operation, found)
             streams += found
         return tuple([streams[number].tensors for number in plan.outputs])
 
-    def _keep(self, step: Step, found: tuple[Data, ...]) -> None:
-        if not step.is_view:
+    def _keep(self, operation: Operation, found: tuple[Data, ...]) -> None:
+        if not operation.is_view:
             size = 4 * sum([tensor.numel() for data in found for tensor in data.tensors])
             if self._kept_bytes + size > MAX_KEPT_BYTES:
                 self.forget()
                 if size > MAX_KEPT_BYTES:
                     return
             self._kept_bytes += size
-        self._kept[step.identity] = found
+        self._kept[operation.identity] = found
 
     def forget(self) -> None:
         """Give up the results that are shared between programs."""

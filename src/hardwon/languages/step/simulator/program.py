@@ -61,16 +61,14 @@ def to_primitive(
     name: str, arguments: tuple[Any, ...], functions: tuple[Function, ...]
 ) -> Primitive:
     """Return the primitive that a wire node names."""
-    kind = PRIMITIVES[name]
     by_name = {fn.name: fn for fn in functions}
-    values: list[object] = []
-    for parameter, value in zip(kind.parameters, arguments, strict=True):
+
+    def read(value: object) -> object:
         match value:
             case str():
-                values.append(by_name[value])
-            case (int(), int(), tuple()):
-                values.append(Dim(*value))
-            case _:
-                values.append(value)
-        del parameter
-    return kind(*values)
+                return by_name[value]
+            case (int(coefficient), int(divisor), tuple(powers)):
+                return Dim(coefficient, divisor, powers)
+        return value
+
+    return PRIMITIVES[name](*map(read, arguments))
