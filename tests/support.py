@@ -154,6 +154,11 @@ class SyncJudge:
         """See `Judge.sizes`."""
         return self._runner.run(self._judge.sizes(task))
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """See `Judge.warnings`."""
+        return self._judge.warnings
+
     def close(self) -> None:
         """Stop the workers; the judge can be used again."""
         self._runner.run(self._judge.__aexit__(None, None, None))

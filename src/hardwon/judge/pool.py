@@ -69,16 +69,23 @@ class _Worker:
             raise JudgeError(f"a judge's worker process could not start: {reason}") from error
 
     async def open(self, task: Task) -> dict[str, int]:
-        """Make the task known to the worker and return its sizes."""
+        """Make the task known to the worker and return its sizes.
+
+        Whatever ends a process is tried once more: it may have come from outside, or from another
+        task's code if that runs in the worker.
+        """
         if task.digest in self._open:
             return self._open[task.digest]
-        if self._open:
-            try:
-                return await self._open_here(task)
-            except TaskError as error:
-                if isinstance(error.__cause__, TimeoutError) or task.language in self._confined:
-                    raise
-                await self.stop()  # the code of another task may have broken the worker
+        shared = bool(self._open) and task.language not in self._confined
+        try:
+            return await self._open_here(task)
+        except JudgeError:
+            pass
+        except TaskError as error:
+            ended = isinstance(error.__cause__, ChildEndedError)
+            if isinstance(error.__cause__, TimeoutError) or not (ended or shared):
+                raise
+        await self.stop()
         return await self._open_here(task)
 
     async def _open_here(self, task: Task) -> dict[str, int]:
@@ -102,6 +109,8 @@ class _Worker:
             ) from error
         except (ChildEndedError, KeyError) as error:
             await self.stop()
+            if task.language in self._confined:
+                raise JudgeError("a judge's worker process ended over a task") from error
             raise TaskError("the task's own code ended the worker process") from error
         return self._open[task.digest]
 
@@ -233,9 +242,15 @@ class Judge:
             JudgeError: if no worker can be started.
         """
         home = self._home(task)
+        worker = self._workers[home]
         async with self._locks[home]:
-            await self._workers[home].open(task)
-            rows = await self._workers[home].support(task)
+            await worker.open(task)
+            try:
+                rows = await worker.support(task)
+            except (ChildEndedError, TimeoutError):
+                await worker.stop()
+                await worker.open(task)
+                rows = await worker.support(task)
         return tuple(SettingReport.model_validate(row) for row in rows)
 
     async def judge(self, task: Task, impl: str | None) -> Verdict:

@@ -83,7 +83,12 @@ class _Worker:
             simulator = language.simulator(task, self.host(task.language))
             opened = _Open(task, language, simulator, language.settings(task, seed))
         self._make_room(task.digest)
-        opened.simulator.prepare(opened.settings)
+        try:
+            opened.simulator.prepare(opened.settings)
+        except TaskError as error:
+            if not isinstance(error.__cause__, ProcessEndedError):
+                raise
+            opened.simulator.prepare(opened.settings)  # it may have been killed from outside
         self.tasks[task.digest] = opened
         self.ready[task.digest] = None
         return {"sizes": dict(opened.simulator.sizes())}

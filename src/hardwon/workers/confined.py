@@ -106,16 +106,19 @@ class Nursery:
             return self._started(bounds)
         try:
             confined = self._forked(bounds)
-            self._forks = True
-        except (ConfinedEndedError, OSError) as error:
-            if self._forks:
-                raise
-            self.stop()
-            confined = self._instead(bounds, error)
+        except (ConfinedEndedError, OSError):
+            try:
+                confined = self._forked(bounds)  # the zygote may have been killed from outside
+            except (ConfinedEndedError, OSError) as error:
+                if self._forks:
+                    raise
+                return self._instead(bounds, error)
+        self._forks = True
         return confined
 
     def _instead(self, bounds: Mapping[str, int], refusal: Exception) -> "Confined":
         """Start a process by itself, since no zygote could fork the first one."""
+        self.stop()
         try:
             confined = self._started(bounds)
         except (ConfinedEndedError, OSError, TimeoutError):
