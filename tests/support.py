@@ -200,18 +200,25 @@ def outcome(
     return Outcome(task, iteration, tuple(batches))
 
 
-def experience(name: str, rate: float, *, impl: str = "return E0") -> Experience:
-    """Return an experience; `rate` is given in hundredths of a per cent."""
+def experience(
+    task: Task | str, rate: float = 0.5, *, impl: str = "return E0", iteration: int = 0
+) -> Experience:
+    """Return an experience with a task, or a toy task of this name; rates have four decimals."""
     return Experience(
-        task=toy_task(name),
+        task=toy_task(task) if isinstance(task, str) else task,
         impl=impl,
         normal_form="form",
         code_lines=1,
         success_rate=rate,
         correct=round(rate * 10_000),
         samples=10_000,
-        iteration=0,
+        iteration=iteration,
     )
+
+
+def memory(rates: Sequence[float]) -> list[Experience]:
+    """Return experiences with toy tasks, numbered, by their success rates."""
+    return [experience(f"toy/{number}", rate) for number, rate in enumerate(rates)]
 
 
 def write_tasks(folder: Path, *texts: str) -> list[str]:

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from hardwon.api import reporting
+from hardwon.api.annotating import explained
 from hardwon.api.errors import UsageError
-from hardwon.api.reporting import estimate_pass_at_k, explained, read_run, write_report
+from hardwon.api.reporting import estimate_pass_at_k, read_run, write_report
 from hardwon.api.summary import library_of, summarise
 from hardwon.journal import JSON, Journal, SampleRecord
 from hardwon.languages import Annotation
@@ -28,7 +29,7 @@ from hardwon.records import (
     Usage,
     Verdict,
 )
-from support import DOUBLE, DOUBLED, ROWS, SUMMED, edited, read
+from support import DOUBLE, DOUBLED, ROWS, SUMMED, edited, experience, read
 
 JUDGE = "judge"
 CONFIGURATION: dict[str, JSON] = {
@@ -54,13 +55,6 @@ HOPELESS = read(edited(DOUBLE, ("tiny/double", "other/hopeless")))
 def sample(index: int, *, right: bool, impl: str | None = DOUBLED, key: str = "") -> SampleRecord:
     answer = Answer(index=index, impl=impl, usage=Usage(steps=5), exchanges=(key,) if key else ())
     return SampleRecord(answer=answer, verdict=RIGHT if right else WRONG)
-
-
-def experience(task: Task, impl: str, iteration: int, correct: int) -> Experience:
-    return Experience(
-        task=task, impl=impl, normal_form="form", code_lines=1, success_rate=correct / 4,
-        correct=correct, samples=4, iteration=iteration,
-    )  # fmt: skip
 
 
 class Book:
@@ -95,7 +89,7 @@ class Book:
         for task in tasks:
             if complete and task.digest in won:
                 impl, correct = won[task.digest]
-                self.memory.append(experience(task, impl, at, correct))
+                self.memory.append(experience(task, correct / 4, impl=impl, iteration=at))
                 self.journal.record_experience(self.run, self.memory[-1])
         self.iteration += 1
 
@@ -197,8 +191,8 @@ def test_search_iterations_have_one_sample_per_task_and_no_part_in_pass_at_k(boo
 def test_imported_answers_are_nobodys_iteration(book: Book) -> None:
     foreign = read(edited(DOUBLE, ("tiny/double", "far/away")))
     imports = [
-        (experience(foreign, DOUBLED, -1, 4), RIGHT),
-        (experience(EASY, DOUBLED, -1, 4), RIGHT),
+        (experience(foreign, 1.0, impl=DOUBLED, iteration=-1), RIGHT),
+        (experience(EASY, 1.0, impl=DOUBLED, iteration=-1), RIGHT),
     ]
     book.memory += book.journal.record_imports(book.run, imports, judge=JUDGE)
     book.play([HARD, HOPELESS], {HARD: (SUMMED, 1)})

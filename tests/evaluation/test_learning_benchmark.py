@@ -14,7 +14,8 @@ from hardwon import bench
 from hardwon.evaluation import Estimate, Run
 from hardwon.evaluation.runs import Iteration, Sampled
 from hardwon.learning import Unit
-from hardwon.records import Experience, Task, Usage
+from hardwon.records import Task, Usage
+from support import experience
 
 FILE = Path(__file__).parents[2] / "benchmarks" / "learning.py"
 
@@ -121,7 +122,7 @@ def test_every_sampler_of_the_ablation_draws_by_other_preferences(
     task = next(task for task in tasks if len(task.fns) > 2)
     sizes = {"M": 5, "N": 7, "K": 9, "D": 16, "E": 3}
     known = [
-        experience(task, program, rate)
+        experience(task, rate, impl=program)
         for task in tasks
         for program, rate in drawn(learning, task, sizes)
     ][:6]
@@ -139,19 +140,6 @@ def drawn(learning: ModuleType, task: Task, sizes: dict[str, int]) -> Iterator[t
         program, _ = sampler.draw(random.Random(seed), 1.0)
         if program is not None:
             yield program, 0.1 + 0.8 * seed
-
-
-def experience(task: Task, program: str, rate: float) -> Experience:
-    return Experience(
-        task=task,
-        impl=program,
-        normal_form="",
-        code_lines=1,
-        success_rate=rate,
-        correct=1,
-        samples=2,
-        iteration=0,
-    )
 
 
 def test_shuffling_moves_functions_but_keeps_those_of_one_type_in_order(

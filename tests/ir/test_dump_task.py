@@ -3,22 +3,17 @@
 import io
 import keyword
 import math
-from pathlib import Path
-from types import SimpleNamespace
-from typing import cast
 from unittest import mock
 
 import pytest
 import yaml
+from demo_task import DEMO, PACK
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hardwon.ir import dump_task, load_task, parse_task, yaml_tree
-from hardwon.languages import Language
 from hardwon.records import FunctionSpec, OutputSpec, Task, TensorSpec
 
-DEMO = Path(__file__).parent / "demo.yaml"
-PACK = cast("Language", SimpleNamespace(name="step", check_task=lambda task: ()))
 TASK = load_task(DEMO, language=PACK)
 
 

@@ -3,35 +3,23 @@
 import math
 import pickle
 from pathlib import Path
-from types import SimpleNamespace
-from typing import cast
 
 import pytest
-import yaml
+from demo_task import DEMO, PACK, edited
 
-from hardwon.ir import TaskFileError, load_task, parse_task, yaml_tree
+from hardwon.ir import TaskFileError, load_task, parse_task
 from hardwon.languages import Language
 from hardwon.records import FunctionSpec, OutputSpec, Task, TensorSpec
 
-DEMO = Path(__file__).parent / "demo.yaml"
-PACK = cast("Language", SimpleNamespace(name="step", check_task=lambda task: ()))
+pytest_plugins = ["yaml_readers"]
 
 
 def read(*edits: tuple[str, str]) -> Task:
     """Return the demo task after replacing parts of its text."""
-    text = DEMO.read_text()
-    for old, new in edits:
-        assert old in text
-        text = text.replace(old, new, 1)
-    return parse_task(text, language=PACK)
+    return parse_task(edited(*edits), language=PACK)
 
 
-@pytest.fixture(params=["CSafeLoader", "SafeLoader"])
-def _loader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(yaml_tree, "_LOADER", getattr(yaml, request.param))
-
-
-@pytest.mark.usefixtures("_loader")
+@pytest.mark.usefixtures("each_loader")
 def test_a_file_becomes_a_task() -> None:
     assert load_task(DEMO, language=PACK) == Task(
         test_name="demo_weighted_rows",
@@ -234,7 +222,7 @@ def test_a_file_without_a_name_is_named_by_its_stem(tmp_path: Path) -> None:
     assert load_task(str(path), language=PACK).test_name == "rows_2"
 
 
-@pytest.mark.usefixtures("_loader")
+@pytest.mark.usefixtures("each_loader")
 @pytest.mark.parametrize(("mark", "line_end"), [(b"\xef\xbb\xbf", b"\n"), (b"", b"\r\n")])
 def test_marks_and_line_ends_do_not_matter(mark: bytes, line_end: bytes, tmp_path: Path) -> None:
     path = tmp_path / "demo.yaml"
@@ -242,7 +230,7 @@ def test_marks_and_line_ends_do_not_matter(mark: bytes, line_end: bytes, tmp_pat
     assert load_task(path, language=PACK) == read()
 
 
-@pytest.mark.usefixtures("_loader")
+@pytest.mark.usefixtures("each_loader")
 def test_aliases_and_merges_are_written_out() -> None:
     task = read(
         (

@@ -5,16 +5,15 @@ from types import SimpleNamespace
 from typing import cast
 
 import pytest
-import yaml
+from demo_task import DEMO, PACK, edited
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hardwon.ir import Problem, TaskFileError, load_task, parse_task, yaml_tree
+from hardwon.ir import Problem, TaskFileError, load_task, parse_task
 from hardwon.languages import Finding, Language, UnknownLanguageError
 from hardwon.records import Task
 
-DEMO = Path(__file__).parent / "demo.yaml"
-PACK = cast("Language", SimpleNamespace(name="step", check_task=lambda task: ()))
+pytest_plugins = ["yaml_readers"]
 TOP_KEYS = "inputs, fns, outputs, test_name, language, global, parameters, constraints, impl"
 TENSOR_KEYS = "name, dtype, dims, data_gen, min, max"
 FUNCTION_KEYS = "name, apply, input_dtype, output_dtype, func_name, init"
@@ -22,25 +21,11 @@ NOT_A_TYPE = "expected a type or a list of types, got"
 GENS = "torch.rand, torch.randn, torch.ones, binary"
 
 
-def edited(*edits: tuple[str, str]) -> str:
-    """Return the text of the demo task after replacing parts of it."""
-    text = DEMO.read_text()
-    for old, new in edits:
-        assert old in text
-        text = text.replace(old, new, 1)
-    return text
-
-
 def problems_of(text: str, language: Language = PACK) -> list[str]:
     """Return what is said of a text that is not a task."""
     with pytest.raises(TaskFileError) as caught:
         parse_task(text, "demo.yaml", language=language)
     return str(caught.value).splitlines()
-
-
-@pytest.fixture(params=["CSafeLoader", "SafeLoader"])
-def _loader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(yaml_tree, "_LOADER", getattr(yaml, request.param))
 
 
 # What to replace by what in the demo task, and what is said of it, after "demo.yaml:".
@@ -404,7 +389,7 @@ def test_a_broken_file_is_answered_with_its_problems(case: tuple[str, ...]) -> N
     assert problems_of(edited((old, new))) == [f"demo.yaml:{problem}" for problem in problems]
 
 
-@pytest.mark.usefixtures("_loader")
+@pytest.mark.usefixtures("each_loader")
 @pytest.mark.parametrize(
     ("old", "new", "line", "hint"),
     [
@@ -550,14 +535,14 @@ def test_what_is_no_mapping_is_answered_with_one_problem(text: str, problem: str
     assert problems_of(text) == [problem]
 
 
-@pytest.mark.usefixtures("_loader")
+@pytest.mark.usefixtures("each_loader")
 @pytest.mark.parametrize("deep", ["[", "{a: ", "- ", "? "])
 def test_no_depth_breaks_it(deep: str) -> None:
     (problem,) = problems_of(deep * 20_000)
     assert "expected at most 32 levels of nesting, got more" in problem
 
 
-@pytest.mark.usefixtures("_loader")
+@pytest.mark.usefixtures("each_loader")
 def test_an_escaped_surrogate_is_a_problem() -> None:
     (problem,) = problems_of(edited(("name: S0", r'name: "\ud800"')))
     assert problem.startswith("demo.yaml:39: ")

@@ -10,6 +10,8 @@ from urllib.parse import quote
 import pytest
 from journal_places import NewPlace
 
+from hardwon.journal import Journal
+
 SERVER = "HARDWON_TEST_POSTGRES"
 """Names the URL of a server on which the tests may make schemas; see `.ci/postgres`."""
 
@@ -55,3 +57,10 @@ def new_place(request: pytest.FixtureRequest, tmp_path: Path) -> NewPlace:
 def place(new_place: NewPlace) -> str:
     """Where an empty journal can be made."""
     return new_place()
+
+
+@pytest.fixture
+def journal(place: str) -> Iterator[Journal]:
+    """An empty journal."""
+    with Journal.open(place) as journal:
+        yield journal

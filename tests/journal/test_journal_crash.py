@@ -9,7 +9,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 
 from journal_places import NewPlace
-from test_journal_values import CORRECT, JUDGE, WRONG, make_experience, make_sample, make_task
+from journal_values import CORRECT, JUDGE, WRONG, make_experience, make_sample, make_task
 
 from hardwon.journal import Journal, NoRunError, SampleRecord
 from hardwon.records import Experience, Task

@@ -1,12 +1,12 @@
 """What models were asked and what they answered is kept, and no request is paid twice."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from journal_places import NewPlace
-from test_journal_values import JUDGE, any_text, make_sample, make_task, usages
+from journal_values import JUDGE, any_text, make_sample, make_task, usages
 
 from hardwon.journal import Journal, NoRunError, SampleRecord
 from hardwon.journal.database import Database
@@ -70,12 +70,6 @@ exchanges = st.builds(
         model=any_text,
     ),
 )
-
-
-@pytest.fixture
-def journal(place: str) -> Iterator[Journal]:
-    with Journal.open(place) as journal:
-        yield journal
 
 
 @pytest.fixture

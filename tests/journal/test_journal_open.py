@@ -11,9 +11,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
+from journal_values import JUDGE, make_sample, make_task
 from sqlalchemy import URL, Engine, event
 from sqlalchemy.schema import CreateTable
-from test_journal_values import JUDGE, make_sample, make_task
 
 from hardwon.journal import Journal, JournalError, database, schema
 

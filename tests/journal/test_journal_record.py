@@ -1,7 +1,7 @@
 """What is recorded comes back, once, and cannot be replaced."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib.metadata import version
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from journal_places import NewPlace
-from test_journal_values import (
+from journal_values import (
     CORRECT,
     GAVE_UP,
     JUDGE,
@@ -39,12 +39,6 @@ pytest_plugins = ["journal_databases"]
 TASKS = [make_task("scan/maximum"), make_task("scan/other", dims=("K",)), make_task("plain")]
 FIRST, SECOND, THIRD = TASKS
 SETTINGS: dict[str, JSON] = {"model": {"name": "m", "temperatures": [0.4, 0.7]}, "seed": 1}
-
-
-@pytest.fixture
-def journal(place: str) -> Iterator[Journal]:
-    with Journal.open(place) as journal:
-        yield journal
 
 
 @pytest.fixture

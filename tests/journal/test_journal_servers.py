@@ -7,8 +7,8 @@ from urllib.parse import quote
 
 import pytest
 from journal_places import NewPlace
+from journal_values import JUDGE, make_experience, make_sample, make_task
 from sqlalchemy import make_url
-from test_journal_values import JUDGE, make_experience, make_sample, make_task
 
 from hardwon.journal import Journal, JournalError, database, without_password
 

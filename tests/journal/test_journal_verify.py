@@ -6,8 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from test_journal_exchanges import make_exchange
-from test_journal_values import (
+from journal_values import (
     CORRECT,
     GAVE_UP,
     JUDGE,
@@ -16,6 +15,7 @@ from test_journal_values import (
     make_sample,
     make_task,
 )
+from test_journal_exchanges import make_exchange
 
 from hardwon.journal import (
     Journal,

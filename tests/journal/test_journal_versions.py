@@ -9,8 +9,8 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from journal_places import NewPlace
+from journal_values import JUDGE, WRONG, make_experience, make_sample, make_task
 from sqlalchemy import Connection
-from test_journal_values import JUDGE, WRONG, make_experience, make_sample, make_task
 
 from hardwon.journal import JSON, Journal, JournalError, schema, versions
 from hardwon.journal.database import Database

@@ -1,9 +1,7 @@
 """Tasks and experiences join a run; what was there before stays as it was."""
 
-from collections.abc import Iterator
-
 import pytest
-from test_journal_values import CORRECT, JUDGE, WRONG, make_experience, make_sample, make_task
+from journal_values import CORRECT, JUDGE, WRONG, make_experience, make_sample, make_task
 
 from hardwon.journal import (
     JSON,
@@ -20,12 +18,6 @@ pytest_plugins = ["journal_databases"]
 
 TASK, OTHER, LATE = make_task("first"), make_task("other"), make_task("late")
 SETTINGS: dict[str, JSON] = {"seed": 1}
-
-
-@pytest.fixture
-def journal(place: str) -> Iterator[Journal]:
-    with Journal.open(place) as journal:
-        yield journal
 
 
 @pytest.fixture

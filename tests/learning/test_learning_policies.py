@@ -24,17 +24,13 @@ from hardwon.learning import (
     similarity,
 )
 from hardwon.records import Experience, Task
-from support import experience, outcome, toy_task
+from support import experience, memory, outcome, toy_task
 
 SAMPLES = 4
 NAMES = sorted(POLICIES)
 
 rates = st.lists(st.integers(1, 12).map(lambda n: n / 12), max_size=9)
 granularities = st.integers(1, 5)
-
-
-def memory(rates: Sequence[float]) -> list[Experience]:
-    return [experience(f"toy/{number}", rate) for number, rate in enumerate(rates)]
 
 
 def shown(policy: str, items: Sequence[Experience], m: int = 3, seed: int = 0) -> list[list[str]]:

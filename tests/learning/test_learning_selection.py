@@ -9,14 +9,10 @@ from hypothesis import strategies as st
 
 from hardwon.learning import select, stratify
 from hardwon.records import Experience
-from support import experience
+from support import memory
 
 rates = st.lists(st.integers(1, 12).map(lambda n: n / 64) | st.floats(0.001, 1.0), max_size=30)
 granularities = st.integers(1, 8)
-
-
-def memory(rates: Sequence[float]) -> list[Experience]:
-    return [experience(f"toy/{number}", rate) for number, rate in enumerate(rates)]
 
 
 def rates_in(strata: Sequence[Sequence[Experience]]) -> list[list[float]]:

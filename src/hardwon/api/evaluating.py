@@ -5,11 +5,11 @@ from pathlib import Path
 
 from hardwon.api.errors import UsageError
 from hardwon.api.library import write_whole
-from hardwon.api.places import JOURNAL, Place, journal_of
+from hardwon.api.places import JOURNAL, PLACE, Place, journal_of
 from hardwon.evaluation import Figure, Run, Table, files, read_run
 from hardwon.journal import Journal
 
-_MARKS = (JOURNAL, "run.json")
+_MARKS = (JOURNAL, PLACE)
 """The files by which a run directory is known."""
 
 

@@ -7,7 +7,7 @@ this format. Infinite numbers are strings ("Infinity", "-Infinity"), since JSON 
 import asyncio
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -136,27 +136,11 @@ async def import_experiences_async(
     place = journal_of(into)
     with Journal.open(place.journal) as journal:
         run = place.run or max((record.id for record in journal.runs()), default=None)
-        remembered = {
-            experience.task.digest: experience
-            for experience in (
-                *journal.imported(run),
-                *(() if run is None else journal.experiences(run)),
-            )
-        }
-        known: list[str] = []
-        fresh: dict[str, _Line] = {}
-        for line in lines:
-            task, digest = line.experience.task, line.experience.task.digest
-            if digest in remembered:
-                known.append(task.test_name)
-            elif digest in fresh:
-                reason = f"line {fresh[digest].number} has another answer to the same task"
-                if _same(fresh[digest].experience, line.experience):
-                    reason = f"line {fresh[digest].number} is the same"
-                refused.append(Refusal(line=line.number, task=task.test_name, reason=reason))
-            else:
-                fresh[digest] = line
-        judged = await _judged(list(fresh.values()), workers, seed, progress)
+        own = [] if run is None else journal.experiences(run)
+        remembered = {item.task.digest for item in (*journal.imported(run), *own)}
+        fresh, known, repeated = _told_apart(lines, remembered)
+        refused += repeated
+        judged = await _judged(fresh, workers, seed, progress)
         imports: list[tuple[Experience, Verdict]] = []
         for line, outcome in judged:
             if isinstance(outcome, Verdict):
@@ -167,10 +151,37 @@ async def import_experiences_async(
         new = journal.record_imports(run, imports, judge=judge_digest(seed))
     return ImportReport(
         imported=tuple(experience.task.test_name for experience in new),
-        known=tuple(known),
+        known=known,
         refused=tuple(sorted(refused, key=lambda refusal: refusal.line)),
         run=run,
     )
+
+
+def _told_apart(
+    lines: Sequence[_Line], remembered: Collection[str]
+) -> tuple[list[_Line], tuple[str, ...], list[Refusal]]:
+    """Return the first line of each task that is new, names of tasks that are not, and repetitions.
+
+    Args:
+        lines: those of a file.
+        remembered: the digests of the tasks that the run knows an answer to.
+    """
+    known: list[str] = []
+    fresh: dict[str, _Line] = {}
+    repeated: list[Refusal] = []
+    for line in lines:
+        task = line.experience.task
+        if task.digest in remembered:
+            known.append(task.test_name)
+        elif task.digest in fresh:
+            first = fresh[task.digest]
+            reason = f"line {first.number} has another answer to the same task"
+            if _same(first.experience, line.experience):
+                reason = f"line {first.number} is the same"
+            repeated.append(Refusal(line=line.number, task=task.test_name, reason=reason))
+        else:
+            fresh[task.digest] = line
+    return list(fresh.values()), tuple(known), repeated
 
 
 def import_experiences(

@@ -1,7 +1,7 @@
 """Runs adaptive self-improvement over tasks and leaves a run directory behind."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -144,7 +144,7 @@ async def _play(
         run.journal.finish_run(run.number, result.ending)
 
 
-async def _within(means: Means, playing: Any) -> str | None:
+async def _within(means: Means, playing: Awaitable[None]) -> str | None:
     """Play until the end or a cap, and return which; what was sampled by then is recorded."""
     limit = means.max_minutes
     try:

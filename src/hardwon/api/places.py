@@ -13,7 +13,8 @@ from hardwon.api.library import write_whole
 from hardwon.journal import without_password
 
 JOURNAL = "journal.db"
-_PLACE = "run.json"
+PLACE = "run.json"
+"""Says where the run of a directory is recorded, if not in a journal of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ def journal_of(out: Path, url: str | None = None) -> Place:
     Raises:
         UsageError: if the directory says something else than was asked for, or nothing readable.
     """
-    file = out / _PLACE
+    file = out / PLACE
     if not file.is_file():
         return Place(url or out / JOURNAL)
     try:
@@ -87,4 +88,4 @@ def remember_place(out: Path, place: Place, run: int) -> None:
     """
     if isinstance(place.journal, str):
         content = {"journal": without_password(place.journal), "run": run}
-        write_whole(out / _PLACE, json.dumps(content, indent=2) + "\n")
+        write_whole(out / PLACE, json.dumps(content, indent=2) + "\n")

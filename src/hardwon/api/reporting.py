@@ -1,50 +1,42 @@
 """Reports a run: from its journal to one page, with the data of every table beside it."""
 
-import asyncio
 import re
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import count, takewhile
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from hardwon.api.annotating import Explanation, explained
 from hardwon.api.configuration import Configuration
 from hardwon.api.errors import UsageError
 from hardwon.api.library import write_whole
 from hardwon.api.places import JOURNAL, Place, journal_of
+from hardwon.api.questions import question_of
 from hardwon.api.recorded import temperatures, won_so_far
 from hardwon.evaluation import bootstrap
 from hardwon.journal import IterationRecord, Journal, RunRecord, SampleRecord, experience_digest
-from hardwon.judge import Judge, JudgeError
-from hardwon.languages import Annotates, Annotation, UnknownLanguageError, get_language
-from hardwon.languages.protocol import TaskError
+from hardwon.languages import Annotation
 from hardwon.learning import pass_at_k
 from hardwon.learning.policies import View, whole
-from hardwon.records import Experience, Finish, FunctionSpec, Record, Task, TensorSpec, Usage
+from hardwon.records import Experience, Finish, Record, Task, Usage
 from hardwon.report import (
     Batch,
     Cost,
     Failures,
     IterationReport,
     PassAtK,
-    Port,
-    Question,
-    Reference,
     RoleUsage,
     RunReport,
     Solution,
     TaskReport,
     Teacher,
-    Unit,
     render_page,
     tables_of,
     to_csv,
     to_json,
 )
-
-Explanation = Annotation | str
-"""A program with its types, or the reason why there are none."""
 
 
 class ReportFiles(Record):
@@ -200,7 +192,7 @@ class _Reader:
             anchor=self.anchors[task.digest],
             group=task.group,
             language=task.language,
-            question=_question(task),
+            question=question_of(task),
             solution=self._solution(experience, explanation) if experience else None,
             batches=tuple(self.batches[task.digest]),
             causes=self.failures[task.digest].causes(),
@@ -264,38 +256,6 @@ class _Reader:
         if sampled - alone:
             estimates += estimate_pass_at_k("last iteration of each task", last)
         return estimates
-
-
-def explained(programs: Sequence[tuple[Task, str]]) -> dict[str, Explanation]:
-    """Return the explanation of each task's program, by the task's digest."""
-    if not programs:
-        return {}
-    return asyncio.run(_explained(programs))
-
-
-async def _explained(programs: Sequence[tuple[Task, str]]) -> dict[str, Explanation]:
-    try:
-        async with Judge() as judge:
-            sizes = await asyncio.gather(
-                *(judge.sizes(task) for task, _ in programs), return_exceptions=True
-            )
-    except JudgeError as error:
-        return {task.digest: f"the judge cannot work here: {error}" for task, _ in programs}
-    return {
-        task.digest: _explanation(task, impl, found)
-        for (task, impl), found in zip(programs, sizes, strict=True)
-    }
-
-
-def _explanation(task: Task, impl: str, sizes: Mapping[str, int] | BaseException) -> Explanation:
-    if isinstance(sizes, JudgeError | TaskError | UnknownLanguageError):
-        return f"the sizes of the task are not known: {sizes}"
-    if isinstance(sizes, BaseException):
-        raise sizes
-    language = get_language(task.language)
-    if not isinstance(language, Annotates):
-        return f"the language pack {task.language} cannot explain programs"
-    return language.annotate(task, impl, sizes)
 
 
 def estimate_pass_at_k(sampling: str, counts: Sequence[tuple[int, int]]) -> tuple[PassAtK, ...]:
@@ -371,47 +331,6 @@ def _anchors(tasks: Sequence[Task]) -> dict[str, str]:
         taken.add(anchor)
         anchors[task.digest] = anchor
     return anchors
-
-
-def _question(task: Task) -> Question:
-    return Question(
-        inputs=(
-            *(_port(tensor, parameter=False) for tensor in task.inputs),
-            *(_port(tensor, parameter=True) for tensor in task.parameters),
-        ),
-        units=tuple(map(_unit, task.fns)),
-        references=tuple(
-            Reference(
-                name=output.name,
-                type=_type(output.dtype, output.dims),
-                code=tuple(block.strip("\n") for block in output.data_transform),
-            )
-            for output in task.outputs
-        ),
-        constraints=task.constraints,
-        global_code=task.global_code.strip("\n"),
-    )
-
-
-def _port(tensor: TensorSpec, *, parameter: bool) -> Port:
-    return Port(name=tensor.name, type=_type(tensor.dtype, tensor.dims), parameter=parameter)
-
-
-def _unit(function: FunctionSpec) -> Unit:
-    return Unit(
-        name=function.func_name,
-        type=f"{_tuple(function.input_dtype)} → {_tuple(function.output_dtype)}",
-        code=function.apply.strip("\n"),
-        init=function.init,
-    )
-
-
-def _tuple(dtype: Sequence[str]) -> str:
-    return dtype[0] if len(dtype) == 1 else f"({', '.join(dtype)})"
-
-
-def _type(dtype: Sequence[str], dims: Sequence[str]) -> str:
-    return f"{_tuple(dtype)} [{', '.join(dims)}]"
 
 
 def _setting(value: object) -> str:

@@ -1,10 +1,12 @@
 """The summary of a run, derived from its journal alone."""
 
 from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass, field
 from typing import Any
 
 from hardwon.api.recorded import temperatures, won_so_far
-from hardwon.journal import Journal, experience_digest
+from hardwon.journal import Journal, SampleRecord, experience_digest
 from hardwon.records import Experience, Record, Usage
 
 RUNNING = "not finished"
@@ -60,6 +62,28 @@ class Summary(Record):
     """The version that began the run."""
 
 
+@dataclass
+class _Tally:
+    """Samples, counted."""
+
+    samples: Counter[str] = field(default_factory=Counter)
+    """By the digest of the task."""
+    correct: Counter[str] = field(default_factory=Counter)
+    """The correct ones among them."""
+    steps: int = 0
+    notes: Counter[str] = field(default_factory=Counter)
+    """What proposers said of samples without a program."""
+
+    def add(self, task: str, rows: Collection[SampleRecord]) -> None:
+        """Count samples of a task."""
+        self.samples[task] += len(rows)
+        for row in rows:
+            self.correct[task] += row.verdict.correct
+            self.steps += row.answer.usage.steps
+            if row.answer.impl is None and row.answer.note is not None:
+                self.notes[row.answer.note] += 1
+
+
 def summarise(journal: Journal, run: int, *, stopped: str | None = None) -> Summary:
     """Count what a run did.
 
@@ -74,24 +98,13 @@ def summarise(journal: Journal, run: int, *, stopped: str | None = None) -> Summ
     won = won_so_far(journal, run)
     solved = {item.task.digest: item for item in won}
     shown = {experience_digest(item): item.task.test_name for item in won}
-    samples: Counter[str] = Counter()
-    correct: Counter[str] = Counter()
-    steps = 0
-    notes: Counter[str] = Counter()
+    tally = _Tally()
     iterations: list[IterationSummary] = []
     for step in journal.iterations(run):
-        here = there = 0
+        before = tally.samples.total(), tally.correct.total()
         for digest in step.tasks:
             for temperature in temperatures(record, step.effort):
-                rows = journal.samples(run, step.index, digest, temperature).values()
-                right = sum(row.verdict.correct for row in rows)
-                samples[digest] += len(rows)
-                correct[digest] += right
-                here, there = here + len(rows), there + right
-                for row in rows:
-                    steps += row.answer.usage.steps
-                    if row.answer.impl is None and row.answer.note is not None:
-                        notes[row.answer.note] += 1
+                tally.add(digest, journal.samples(run, step.index, digest, temperature).values())
         iterations.append(
             IterationSummary(
                 index=step.index,
@@ -100,8 +113,8 @@ def summarise(journal: Journal, run: int, *, stopped: str | None = None) -> Summ
                 demonstrations=tuple(shown[digest] for digest in step.demonstrations),
                 attempted=len(step.tasks),
                 solved=tuple(e.task.test_name for e in won if e.iteration == step.index),
-                samples=here,
-                correct=there,
+                samples=tally.samples.total() - before[0],
+                correct=tally.correct.total() - before[1],
             )
         )
     return Summary(
@@ -111,17 +124,17 @@ def summarise(journal: Journal, run: int, *, stopped: str | None = None) -> Summ
         tasks={
             name: TaskSummary(
                 solved=digest in solved,
-                samples=samples[digest],
-                correct=correct[digest],
+                samples=tally.samples[digest],
+                correct=tally.correct[digest],
                 iteration=solved[digest].iteration if digest in solved else None,
                 success_rate=solved[digest].success_rate if digest in solved else None,
             )
             for digest, name in names.items()
         },
         iterations=tuple(iterations),
-        usage=asked_of_models(journal, run).model_copy(update={"steps": steps}),
+        usage=asked_of_models(journal, run).model_copy(update={"steps": tally.steps}),
         without_program=dict(
-            sorted(notes.items(), key=lambda item: (-item[1], item[0]))[:_REASONS]
+            sorted(tally.notes.items(), key=lambda item: (-item[1], item[0]))[:_REASONS]
         ),
         configuration=dict(record.configuration),
         hardwon=record.hardwon_version,

@@ -7,10 +7,10 @@ from hardwon.evaluation.experiment import (
     SELF_IMPROVE,
     SINGLE,
     Kind,
-    experiment_tables,
     sort_runs,
 )
 from hardwon.evaluation.experiment_figures import experiment_figures
+from hardwon.evaluation.experiment_tables import experiment_tables
 from hardwon.evaluation.finetuning import Content, HeldOut, chats, held_out_of, to_jsonl
 from hardwon.evaluation.measures import diversity, learning_curve, unit_of
 from hardwon.evaluation.paper import PaperFigures, paper

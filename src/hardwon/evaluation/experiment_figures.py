@@ -4,20 +4,16 @@ from collections.abc import Iterator
 
 from hardwon.evaluation import charts
 from hardwon.evaluation.experiment import (
-    AGENT,
-    SELF_IMPROVE,
-    SINGLE,
+    MODES,
     Arm,
     Experiment,
-    common_k,
-    estimate_of,
     granularity,
-    mode_table,
 )
+from hardwon.evaluation.experiment_tables import mode_table
 from hardwon.evaluation.measures import learning_curve
 from hardwon.evaluation.paper import PaperFigures
 from hardwon.evaluation.runs import Run
-from hardwon.evaluation.statistics import mean_of
+from hardwon.evaluation.statistics import Estimate, mean_of
 from hardwon.evaluation.tables import PAPER, Cell, Figure, Table
 
 
@@ -43,17 +39,14 @@ def mode_figure(given: Experiment, published: PaperFigures) -> Figure:
     table = mode_table(given, published)
     known = {(str(row[0]), str(row[1]), str(row[2])): row for row in table.rows}
     models = list(dict.fromkeys((str(row[0]), str(row[1])) for row in table.rows))
-    modes = [
-        *("single-no-ir", SINGLE, AGENT, SELF_IMPROVE),
-        *dict.fromkeys(arm.mode for arm in given.arms if " " in arm.mode),
-    ]
+    modes = dict.fromkeys([*MODES, *(arm.mode for arm in given.arms)])
     at = table.columns.index("pass@n")
     series = []
     for mode in modes:
         rows = [known.get((*model, mode)) for model in models]
         if any(rows):
             bars = [
-                charts.Bar(None if row is None else estimate_of(row[at]), paper=model[0] == PAPER)
+                charts.Bar(None if row is None else _number_in(row[at]), paper=model[0] == PAPER)
                 for model, row in zip(models, rows, strict=True)
             ]
             series.append((mode, bars))
@@ -124,7 +117,7 @@ def granularity_figure(given: Experiment) -> Figure:
 
 def pass_figure(given: Experiment) -> Figure:
     """Draw pass@k against k for each mode (Figure 9)."""
-    most = common_k(given.arms)
+    most = given.common_k
     rows: list[tuple[Cell, ...]] = []
     series: list[charts.Series] = []
     for arm in given.arms:
@@ -193,3 +186,14 @@ def _short(run: Run) -> str:
 def _unlabelled(series: charts.Series) -> charts.Series:
     marks = tuple(charts.Mark(mark.x, mark.y) for mark in series.marks)
     return charts.Series(series.name, marks)
+
+
+def _number_in(cell: Cell) -> float | None:
+    """Return the number in a cell, if there is one."""
+    match cell:
+        case Estimate():
+            return cell.value
+        case bool() | str() | None:
+            return None
+        case _:
+            return float(cell)

@@ -100,11 +100,12 @@ def chats(
                 continue
             if iterations is not None and sample.iteration >= iterations:
                 continue
+            same: list[str | int] = [question_key(task), sample.impl]
             if content is Content.DISTINCT:
-                key = digest_of([question_key(task), sample.form or sample.impl])
-            else:
-                key = digest_of([question_key(task), sample.impl, sample.iteration, run.name])
-                key = key if demonstrations else digest_of([question_key(task), sample.impl])
+                same = [question_key(task), sample.form or sample.impl]
+            elif demonstrations:  # which differ by run and iteration
+                same += [sample.iteration, run.name]
+            key = digest_of(same)
             if key in seen:
                 continue
             seen.add(key)

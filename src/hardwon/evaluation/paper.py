@@ -59,6 +59,10 @@ class ComplexityFigures(Record):
 class PaperFigures(Record):
     """All of them."""
 
+    tasks: int
+    """How many tasks the benchmark has."""
+    ablated: str
+    """The model with which the guardian and the diversity were measured."""
     modes: tuple[ModeFigures, ...]
     groups: tuple[GroupFigures, ...]
     guardian: tuple[GuardianFigures, ...]

@@ -86,25 +86,7 @@ def bring_in(
         raise JournalError("the journal holds runs already; say which one the experiences join")
     if run is not None:
         record(connection, run)  # which tells that there is such a run
-    known = {
-        experience.task.digest: experience
-        for experience in (
-            *imported(connection, run),
-            *([] if run is None else find(connection, run)),
-        )
-    }
-    new: list[tuple[Experience, Verdict]] = []
-    for given, verdict in imports:
-        experience = given.model_copy(update={"iteration": FROM_ELSEWHERE})
-        recorded = known.setdefault(experience.task.digest, experience)
-        JournalMismatchError.raise_if(
-            value_differences(experience_content(recorded), experience_content(experience)),
-            f"another experience of the task {experience.task.test_name} is recorded",
-        )
-        if recorded is experience:
-            new.append((experience, verdict))
-        if not verdict.correct:
-            raise JournalError(f"the answer to {experience.task.test_name} is not correct")
+    new = _not_yet_recorded(connection, run, imports)
     if not new:
         return []
     insert_tasks(connection, [experience.task for experience, _ in new])
@@ -138,6 +120,28 @@ def bring_in(
     if run is not None:
         reopen(connection, run)
     return [experience for experience, _ in new]
+
+
+def _not_yet_recorded(
+    connection: Connection, run: int | None, imports: Sequence[tuple[Experience, Verdict]]
+) -> list[tuple[Experience, Verdict]]:
+    """Check imports against what is recorded, and return the new ones, the first of each task."""
+    own = [] if run is None else find(connection, run)
+    recorded = [*imported(connection, run), *own]
+    known = {experience.task.digest: experience for experience in recorded}
+    new: list[tuple[Experience, Verdict]] = []
+    for given, verdict in imports:
+        experience = given.model_copy(update={"iteration": FROM_ELSEWHERE})
+        first = known.setdefault(experience.task.digest, experience)
+        JournalMismatchError.raise_if(
+            value_differences(experience_content(first), experience_content(experience)),
+            f"another experience of the task {experience.task.test_name} is recorded",
+        )
+        if not verdict.correct:
+            raise JournalError(f"the answer to {experience.task.test_name} is not correct")
+        if first is experience:
+            new.append((experience, verdict))
+    return new
 
 
 def waves(connection: Connection, run: int) -> list[Wave]:

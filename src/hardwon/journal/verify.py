@@ -10,7 +10,7 @@ from json import loads
 
 from sqlalchemy import Connection, ForeignKeyConstraint, and_, func, select
 
-from hardwon.journal import exchanges, iterations
+from hardwon.journal import exchanges, iterations, seals
 from hardwon.journal.content import completion_digest, message_digest
 from hardwon.journal.errors import JournalError
 from hardwon.journal.fault_wording import (
@@ -146,11 +146,11 @@ def _count_faults(connection: Connection) -> Iterator[str]:
         ).order_by(IterationTaskRow.run, IterationTaskRow.iteration)
     ).all()
     missing = _gaps(connection)
-    counted: dict[tuple[int, int], dict[str, iterations.Counts]] = {}
+    counted: dict[tuple[int, int], dict[str, seals.Counts]] = {}
     for run, index, task, samples, correct in rows:
         if (run, index) not in counted:
-            counted[run, index] = iterations.sample_counts(connection, run, index)
-        found = counted[run, index].get(task, iterations.Counts(0, 0))
+            counted[run, index] = seals.sample_counts(connection, run, index)
+        found = counted[run, index].get(task, seals.Counts(0, 0))
         where = f"run {run}, iteration {index}, task {task_label(connection, task)}"
         if samples is not None and samples != found.samples:
             yield f"{where}: expected {samples} samples, found {found.samples}"
@@ -199,7 +199,7 @@ def _iteration_faults(connection: Connection) -> Iterator[str]:
         if digest is None:
             continue
         try:
-            found = iterations.derived_digest(connection, run, index)
+            found = seals.derived_digest(connection, run, index)
         except JournalError as error:
             yield f"{name}: {error}"
             continue

@@ -41,10 +41,7 @@ def keep_best(outcome: Outcome, rng: random.Random) -> Experience:
     Raises:
         ValueError: if no sample is correct.
     """
-    groups: dict[str, list[_Candidate]] = {}
-    for candidate in _candidates(outcome):
-        groups.setdefault(candidate.form, []).append(candidate)
-    representatives = [rng.choice(members) for members in groups.values()]
+    representatives = [rng.choice(members) for members in _by_form(outcome)]
     return _experience(outcome, min(representatives, key=lambda candidate: candidate.lines))
 
 
@@ -54,14 +51,11 @@ def keep_random(outcome: Outcome, rng: random.Random) -> Experience:
     Raises:
         ValueError: if no sample is correct.
     """
-    groups: dict[str, list[_Candidate]] = {}
-    for candidate in _candidates(outcome):
-        groups.setdefault(candidate.form, []).append(candidate)
-    return _experience(outcome, rng.choice(rng.choice(list(groups.values()))))
+    return _experience(outcome, rng.choice(rng.choice(_by_form(outcome))))
 
 
 def keep_first(outcome: Outcome, rng: random.Random) -> Experience:
-    """Keep the earliest correct answer of the lowest temperature that has one.
+    """Keep the earliest correct answer of the first temperature of the plan that has one.
 
     Raises:
         ValueError: if no sample is correct.
@@ -98,6 +92,18 @@ def _candidates(outcome: Outcome) -> Sequence[_Candidate]:
     if not found:
         raise ValueError(f"no sample of {outcome.task.test_name} is correct")
     return found
+
+
+def _by_form(outcome: Outcome) -> list[list[_Candidate]]:
+    """Return the correct answers, grouped by normal form.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    groups: dict[str, list[_Candidate]] = {}
+    for candidate in _candidates(outcome):
+        groups.setdefault(candidate.form, []).append(candidate)
+    return list(groups.values())
 
 
 def _experience(outcome: Outcome, kept: _Candidate) -> Experience:

@@ -180,9 +180,6 @@ POLICIES: Mapping[str, Callable[[int, Filter], Policy]] = {
 }
 """Every policy by name, made from m and a filter."""
 
-PAPER = Policy("paper")
-"""The paper's policy with its m and its filter."""
-
 
 def make_policy(name: str = "paper", *, granularity: int = 3, keep: str = "shortest") -> Policy:
     """Return a policy.

@@ -183,7 +183,7 @@ class Sampling:
         self._journal.record_experience(self._run, experience)
         self._progress.solved(experience)
 
-    async def _batch(self, here: "_Round", task: Task, temperature: float) -> Batch:
+    async def _batch(self, here: _Round, task: Task, temperature: float) -> Batch:
         self._recall_verdicts(task)
         found = self._journal.samples(self._run, here.iteration, task.digest, temperature)
         for record in found.values():
@@ -204,7 +204,7 @@ class Sampling:
         return wanted is not None and sum(sample.verdict.correct for sample in found) >= wanted
 
     def _request(
-        self, here: "_Round", task: Task, temperature: float, indices: tuple[int, ...]
+        self, here: _Round, task: Task, temperature: float, indices: tuple[int, ...]
     ) -> Request:
         demonstrations = self._plan.view(task, here.demonstrations, here.stratum)
         return Request(
@@ -221,7 +221,7 @@ class Sampling:
             asked=partial(self._progress.asked, task),
         )
 
-    async def _draw(self, here: "_Round", request: Request, found: dict[int, SampleRecord]) -> None:
+    async def _draw(self, here: _Round, request: Request, found: dict[int, SampleRecord]) -> None:
         """Ask for samples, record them, and add them to those that are found."""
         task = request.task
         fresh: list[SampleRecord] = []

@@ -16,7 +16,9 @@ from hardwon.lint.records import Finding, LintReport, MutationScore, Survivor
 from hardwon.records import Task, Verdict
 
 MAX_VARIANTS = 400
+"""How many variants of a program are judged."""
 MAX_TRIVIAL = 400
+"""How many trivial programs are judged."""
 _SHOWN = 3
 """How many trivial solutions are reported before the search for more ends."""
 
@@ -56,6 +58,8 @@ def _rank(finding: Finding) -> int:
 
 @dataclass
 class _Lint:
+    """The checks of one task, and what they have found so far."""
+
     task: Task
     judge: Judge
     prober: Prober
@@ -75,6 +79,7 @@ class _Lint:
         where: tuple[str | int, ...] = (),
         program: str | None = None,
     ) -> None:
+        """Add a finding; `where` as in `Remark`."""
         self.findings.append(
             Finding(
                 severity=severity,
@@ -193,12 +198,10 @@ class _Lint:
         lawful: frozenset[Law],
     ) -> None:
         """Judge wrong variants of a correct program, and those that some law makes right."""
-        truncated = len(variants) > MAX_VARIANTS
-        variants = variants[:MAX_VARIANTS]
+        tried = variants[:MAX_VARIANTS]
         survivors: list[Survivor] = []
-        caught = equivalent = 0
-        before = linter.plain(program)
-        for variant in variants:
+        equivalent = 0
+        for variant in tried:
             verdict = await self.judge.judge(self.task, variant.program)
             law = next((law for law in variant.laws if law in lawful), None)
             if law is not None:
@@ -206,19 +209,8 @@ class _Lint:
                 if not verdict.correct:
                     self._rejected(variant, law, verdict)
             elif verdict.correct:
-                told = await self._told_apart(linter, program, variant)
-                survivors.append(
-                    Survivor(
-                        kind=variant.kind,
-                        change=variant.change,
-                        diff=_diff(before, variant.plain),
-                        program=variant.program,
-                        other_data=told,
-                    )
-                )
-            else:
-                caught += 1
-        if not variants:
+                survivors.append(await self._survivor(linter, program, variant))
+        if not tried:
             self.say(
                 Severity.NOTE,
                 "no-variants",
@@ -226,14 +218,23 @@ class _Lint:
                 "",
             )
         self.mutation = MutationScore(
-            variants=len(variants),
-            caught=caught,
+            variants=len(tried),
+            caught=len(tried) - equivalent - len(survivors),
             equivalent=equivalent,
             survivors=tuple(survivors),
-            truncated=truncated,
+            truncated=len(variants) > len(tried),
         )
         for survivor in survivors:
             self._survived(survivor)
+
+    async def _survivor(self, linter: TaskLinter, program: str, variant: Variant) -> Survivor:
+        return Survivor(
+            kind=variant.kind,
+            change=variant.change,
+            diff=_diff(linter.plain(program), variant.plain),
+            program=variant.program,
+            other_data=await self._told_apart(linter, program, variant),
+        )
 
     async def _told_apart(self, linter: TaskLinter, program: str, variant: Variant) -> bool:
         """Whether other data, on which the correct program passes, shows the variant wrong."""

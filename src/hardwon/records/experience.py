@@ -13,10 +13,11 @@ class Experience(Record):
     normal_form: str
     code_lines: int
     success_rate: float
-    """Share of correct samples, 0 < rate <= 1, when the task was first solved."""
+    """Share of correct samples, 0 < rate <= 1, at the best temperature of the iteration that solved
+    the task. What was searched for is rated by all samples of the task before it as well."""
     correct: int
     """Numerator of the success rate."""
     samples: int
     """Denominator of the success rate."""
     iteration: int
-    """The iteration that solved it, from 0."""
+    """The iteration that solved it, from 0; -1 if it came from elsewhere."""

@@ -14,10 +14,10 @@ from markupsafe import Markup
 
 from hardwon.languages import Annotation
 from hardwon.report import wording
-from hardwon.report.charts import Caption, Chart, Point, Series, shares_chart, steps_chart
 from hardwon.report.contents import Cause, Cost, PassAtK, RunReport, Solution, TaskReport
 from hardwon.report.dataflow import dataflow_figure
 from hardwon.report.failures import NO_PROGRAM
+from hardwon.report.figures import learning_curves, pass_chart
 from hardwon.report.tables import learning_curve
 
 _TEMPLATES = "templates"
@@ -84,10 +84,10 @@ def render_page(run: RunReport) -> str:
             script=Markup(script),
             style_hash=_content_hash(style),
             script_hash=_content_hash(script),
-            curves=list(_curves(run)),
+            curves=list(learning_curves(run)),
             curve_table=learning_curve(run),
             group_costs=_group_costs(run),
-            pass_chart=_pass_chart(run.pass_at_k),
+            pass_chart=pass_chart(run.pass_at_k),
             pass_table=_pass_table(run.pass_at_k),
             kinds=_kinds(run.tasks),
             taught=_taught(run),
@@ -232,78 +232,10 @@ def _taught(run: RunReport) -> dict[str, list[TaskReport]]:
     return taught
 
 
-def _curves(run: RunReport) -> Iterator[Chart]:
-    """Yield the learning curve by samples, and by whatever else samples cost."""
-    if not run.iterations:
-        return
-    usage = run.cost.usage
-    axes = [("samples", "samples")]
-    if usage.tokens:
-        axes.append(("tokens", "tokens, input and output"))
-    elif usage.steps:
-        axes.append(("steps", "steps of the proposer"))
-    if usage.usd:
-        axes.append(("usd", "US dollars"))
-    for name, label in axes:
-        points, spent, solved = [Point(0, 0, title="nothing sampled yet")], Cost(), 0
-        for each in run.iterations:
-            spent, solved = spent + each.cost, solved + len(each.solved)
-            points.append(
-                Point(
-                    {
-                        "samples": spent.samples,
-                        "tokens": spent.usage.tokens,
-                        "steps": spent.usage.steps,
-                        "usd": spent.usage.usd,
-                    }[name],
-                    solved,
-                    f"+{len(each.solved)}" if each.solved else "",
-                    f"iteration {each.index}: {solved} of {len(run.tasks)} tasks solved",
-                )
-            )
-        caption = Caption(
-            f"curve-{name}",
-            f"Tasks solved by {label}",
-            f"The number of solved tasks rises from 0 to {solved} of {len(run.tasks)}"
-            f" in {wording.counted(len(run.iterations), 'iteration')}.",
-            label,
-        )
-        yield steps_chart(caption, Series("tasks solved", tuple(points)), len(run.tasks))
-
-
 def _group_costs(run: RunReport) -> dict[str, Cost]:
     return {
         group: sum((task.cost for task in tasks), Cost()) for group, tasks in run.groups.items()
     }
-
-
-def _pass_chart(estimates: Sequence[PassAtK]) -> Chart | None:
-    series = [
-        Series(
-            name,
-            tuple(
-                Point(
-                    each.k,
-                    each.value,
-                    title=f"pass@{each.k} {name}: {wording.percent(each.value)}",
-                    low=each.low,
-                    high=each.high,
-                )
-                for each in estimates
-                if each.sampling == name
-            ),
-        )
-        for name in dict.fromkeys(each.sampling for each in estimates)
-    ]
-    if not series:
-        return None
-    ends = "; ".join(
-        f"{each.name}: from {wording.percent(each.points[0].y)} at k = {each.points[0].x}"
-        f" to {wording.percent(each.points[-1].y)} at k = {each.points[-1].x}"
-        for each in series
-    )
-    caption = Caption("pass-at-k", "pass@k", ends, "k, samples that one may try")
-    return shares_chart(caption, series)
 
 
 def _pass_table(estimates: Sequence[PassAtK]) -> PassTable:

@@ -28,130 +28,172 @@ _COST = ("samples", "correct", *_USAGE)
 def tables_of(run: RunReport) -> tuple[Table, ...]:
     """Return the data of all tables and figures of a report."""
     return (
-        Table(
-            name="headline",
-            title="The run as a whole",
-            columns=(
-                *("title", "run", "tasks", "solved", "iterations", "seconds", "ending"),
-                *_COST,
-            ),
-            rows=(
-                (
-                    *(run.title, run.run, len(run.tasks), run.solved, len(run.iterations)),
-                    *(run.seconds, run.ending),
-                    *_spent(run.cost),
-                ),
-            ),
-        ),
-        Table(
-            name="configuration",
-            title="Settings of the run",
-            columns=("setting", "value"),
-            rows=tuple(run.configuration.items()),
-        ),
-        Table(
-            name="iterations",
-            title="What each iteration did",
-            columns=(
-                *("iteration", "stratum", "effort", "demonstrations", "attempted"),
-                "newly_solved",
-                *("seconds", "complete", *_COST),
-            ),
-            rows=tuple(
-                (
-                    *(each.index, each.stratum, each.effort, each.demonstrations),
-                    each.attempted,
-                    *(len(each.solved), each.seconds, each.finished_at is not None),
-                    *_spent(each.cost),
-                )
-                for each in run.iterations
-            ),
-        ),
+        _headline(run),
+        _configuration(run),
+        _iterations(run),
         learning_curve(run),
-        Table(
-            name="grid",
-            title="Samples and correct ones by task and iteration",
-            columns=("group", "task", "iteration", "samples", "correct", "solved_here"),
-            rows=tuple(_grid(run)),
-        ),
-        Table(
-            name="pass_at_k",
-            title="pass@k with 95% confidence intervals",
-            columns=("sampling", "k", "pass_at_k", "low", "high", "tasks", "n"),
-            rows=tuple(
-                (p.sampling, p.k, p.value, p.low, p.high, p.tasks, p.n) for p in run.pass_at_k
-            ),
-        ),
-        Table(
-            name="usage_by_role",
-            title="Requests to models by role",
-            columns=("role", "model", *_USAGE, *Finish),
-            rows=tuple(
-                (
-                    *(each.role, each.model, *_used(each.usage)),
-                    *(each.finishes.get(finish, 0) for finish in Finish),
-                )
-                for each in run.roles
-            ),
-        ),
-        Table(
-            name="tasks",
-            title="What was done for each task",
-            columns=(
-                *("group", "task", "solved", "iteration", "success_rate", "code_lines"),
-                *("iterations_tried", *_COST),
-            ),
-            rows=tuple(_tasks(run)),
-        ),
-        Table(
-            name="batches",
-            title="Samples of each task by iteration and temperature",
-            columns=("task", "iteration", "temperature", "without_program", "distinct", *_COST),
-            rows=tuple(
-                (
-                    *(task.name, batch.iteration, batch.temperature),
-                    *(batch.without_program, batch.distinct),
-                    *_spent(batch.cost),
-                )
-                for task in run.tasks
-                for batch in task.batches
-            ),
-        ),
-        Table(
-            name="failures",
-            title="Failures by cause",
-            columns=(
-                *("task", "stage", "kind", "count", "iteration", "temperature", "sample"),
-                *("line", "message", "note", "program"),
-            ),
-            rows=tuple(
-                (
-                    *(task.name, cause.stage, cause.kind, cause.count, cause.example.iteration),
-                    *(cause.example.temperature, cause.example.index, cause.example.line),
-                    *(cause.example.message, cause.example.note, cause.example.impl),
-                )
-                for task in run.tasks
-                for cause in task.causes
-            ),
-        ),
-        Table(
-            name="demonstrations",
-            title="Which demonstrations each task was solved with",
-            columns=("task", "position", "demonstration", "success_rate"),
-            rows=tuple(
-                (task.name, position, teacher.task, teacher.success_rate)
-                for task in run.tasks
-                if task.solution
-                for position, teacher in enumerate(task.solution.teachers)
-            ),
-        ),
-        Table(
-            name="programs",
-            title="The program of each solved task",
-            columns=("task", "program"),
-            rows=tuple((t.name, t.solution.impl) for t in run.tasks if t.solution),
-        ),
+        _grid(run),
+        _pass_at_k(run),
+        _usage_by_role(run),
+        _tasks(run),
+        _batches(run),
+        _failures(run),
+        _demonstrations(run),
+        _programs(run),
         *_explained(run),
+    )
+
+
+def _headline(run: RunReport) -> Table:
+    return Table(
+        name="headline",
+        title="The run as a whole",
+        columns=(
+            *("title", "run", "tasks", "solved", "iterations", "seconds", "ending"),
+            *_COST,
+        ),
+        rows=(
+            (
+                *(run.title, run.run, len(run.tasks), run.solved, len(run.iterations)),
+                *(run.seconds, run.ending),
+                *_spent(run.cost),
+            ),
+        ),
+    )
+
+
+def _configuration(run: RunReport) -> Table:
+    return Table(
+        name="configuration",
+        title="Settings of the run",
+        columns=("setting", "value"),
+        rows=tuple(run.configuration.items()),
+    )
+
+
+def _iterations(run: RunReport) -> Table:
+    return Table(
+        name="iterations",
+        title="What each iteration did",
+        columns=(
+            *("iteration", "stratum", "effort", "demonstrations", "attempted"),
+            "newly_solved",
+            *("seconds", "complete", *_COST),
+        ),
+        rows=tuple(
+            (
+                *(each.index, each.stratum, each.effort, each.demonstrations),
+                each.attempted,
+                *(len(each.solved), each.seconds, each.finished_at is not None),
+                *_spent(each.cost),
+            )
+            for each in run.iterations
+        ),
+    )
+
+
+def _grid(run: RunReport) -> Table:
+    return Table(
+        name="grid",
+        title="Samples and correct ones by task and iteration",
+        columns=("group", "task", "iteration", "samples", "correct", "solved_here"),
+        rows=tuple(_grid_rows(run)),
+    )
+
+
+def _pass_at_k(run: RunReport) -> Table:
+    return Table(
+        name="pass_at_k",
+        title="pass@k with 95% confidence intervals",
+        columns=("sampling", "k", "pass_at_k", "low", "high", "tasks", "n"),
+        rows=tuple((p.sampling, p.k, p.value, p.low, p.high, p.tasks, p.n) for p in run.pass_at_k),
+    )
+
+
+def _usage_by_role(run: RunReport) -> Table:
+    return Table(
+        name="usage_by_role",
+        title="Requests to models by role",
+        columns=("role", "model", *_USAGE, *Finish),
+        rows=tuple(
+            (
+                *(each.role, each.model, *_used(each.usage)),
+                *(each.finishes.get(finish, 0) for finish in Finish),
+            )
+            for each in run.roles
+        ),
+    )
+
+
+def _tasks(run: RunReport) -> Table:
+    return Table(
+        name="tasks",
+        title="What was done for each task",
+        columns=(
+            *("group", "task", "solved", "iteration", "success_rate", "code_lines"),
+            *("iterations_tried", *_COST),
+        ),
+        rows=tuple(_task_rows(run)),
+    )
+
+
+def _batches(run: RunReport) -> Table:
+    return Table(
+        name="batches",
+        title="Samples of each task by iteration and temperature",
+        columns=("task", "iteration", "temperature", "without_program", "distinct", *_COST),
+        rows=tuple(
+            (
+                *(task.name, batch.iteration, batch.temperature),
+                *(batch.without_program, batch.distinct),
+                *_spent(batch.cost),
+            )
+            for task in run.tasks
+            for batch in task.batches
+        ),
+    )
+
+
+def _failures(run: RunReport) -> Table:
+    return Table(
+        name="failures",
+        title="Failures by cause",
+        columns=(
+            *("task", "stage", "kind", "count", "iteration", "temperature", "sample"),
+            *("line", "message", "note", "program"),
+        ),
+        rows=tuple(
+            (
+                *(task.name, cause.stage, cause.kind, cause.count, cause.example.iteration),
+                *(cause.example.temperature, cause.example.index, cause.example.line),
+                *(cause.example.message, cause.example.note, cause.example.impl),
+            )
+            for task in run.tasks
+            for cause in task.causes
+        ),
+    )
+
+
+def _demonstrations(run: RunReport) -> Table:
+    return Table(
+        name="demonstrations",
+        title="Which demonstrations each task was solved with",
+        columns=("task", "position", "demonstration", "success_rate"),
+        rows=tuple(
+            (task.name, position, teacher.task, teacher.success_rate)
+            for task in run.tasks
+            if task.solution
+            for position, teacher in enumerate(task.solution.teachers)
+        ),
+    )
+
+
+def _programs(run: RunReport) -> Table:
+    return Table(
+        name="programs",
+        title="The program of each solved task",
+        columns=("task", "program"),
+        rows=tuple((t.name, t.solution.impl) for t in run.tasks if t.solution),
     )
 
 
@@ -209,7 +251,7 @@ def _spent(cost: Cost) -> Sequence[Cell]:
     return (cost.samples, cost.correct, *_used(cost.usage))
 
 
-def _grid(run: RunReport) -> Iterator[tuple[Cell, ...]]:
+def _grid_rows(run: RunReport) -> Iterator[tuple[Cell, ...]]:
     for group, tasks in run.groups.items():
         for task in tasks:
             for iteration in task.tried:
@@ -218,7 +260,7 @@ def _grid(run: RunReport) -> Iterator[tuple[Cell, ...]]:
                 yield (group, task.name, iteration, cost.samples, cost.correct, here)
 
 
-def _tasks(run: RunReport) -> Iterator[tuple[Cell, ...]]:
+def _task_rows(run: RunReport) -> Iterator[tuple[Cell, ...]]:
     for task in run.tasks:
         solution = task.solution
         yield (

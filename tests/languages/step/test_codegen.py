@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from test_codegen_tasks import (
+from codegen_tasks import (
     CHUNKS,
     CHUNKS_IMPL,
     GATES,
@@ -160,7 +160,7 @@ def solve(task: Task, impl: str, load: Callable[[str], ModuleType]) -> None:
 def test_the_text_does_not_depend_on_the_process() -> None:
     here = [generate_test_file(task, impl) for task, impl in SOLVED.values()]
     script = (
-        "from test_codegen_tasks import SOLVED\n"
+        "from codegen_tasks import SOLVED\n"
         "from hardwon.languages.step.codegen import generate_test_file\n"
         "print(ascii([generate_test_file(*solved) for solved in SOLVED.values()]))"
     )

@@ -7,7 +7,7 @@ import torch
 
 from hardwon.languages.inspection import Remark, Severity
 from hardwon.languages.protocol import Setting
-from hardwon.languages.step.linting.probing import StepProbe
+from hardwon.languages.step.linting.probing import probe
 from hardwon.records import FunctionSpec, OutputSpec, Task, TensorSpec
 
 DEFAULT = (Setting({}, 0),)
@@ -55,7 +55,7 @@ def with_body(body: str) -> Task:
 
 
 def remarks(task: Task, settings: tuple[Setting, ...] = DEFAULT) -> dict[str, Remark]:
-    return {remark.rule: remark for remark in StepProbe(task).remarks(settings)}
+    return {remark.rule: remark for remark in probe(task, settings)}
 
 
 def test_a_sound_task_draws_no_remark() -> None:

@@ -22,7 +22,7 @@ from hardwon.languages.step.legal.draft import MAX_STATEMENTS
 from hardwon.languages.step.parser import parse
 from hardwon.languages.step.reading import analyse
 from hardwon.records import Experience, Stage, Task
-from support import RESIDUAL, ROWS, SUMMED, SyncJudge, read
+from support import RESIDUAL, ROWS, SUMMED, SyncJudge, experience, read
 
 RESULTS_RULE = "the results have the declared dtypes and dims"
 
@@ -182,16 +182,7 @@ def test_where_nothing_can_be_returned_the_draft_is_at_a_dead_end() -> None:
 
 def test_demonstrations_steer_the_scores() -> None:
     task = read(ROWS)
-    shown = Experience(
-        task=task,
-        impl=SUMMED,
-        normal_form="",
-        code_lines=2,
-        success_rate=0.1,
-        correct=1,
-        samples=10,
-        iteration=0,
-    )
+    shown = experience(task, 0.1, impl=SUMMED)
     wanted = "E1 = step.Map(fn=fn_square).apply(E0)"
 
     def score(draft: Draft) -> float:

@@ -14,8 +14,7 @@ from hardwon.languages.step.synthesis.search.lessons import (
 )
 from hardwon.languages.step.synthesis.search.serving import Session
 from hardwon.languages.step.synthesis.space import Space
-from hardwon.records import Experience
-from support import read
+from support import experience, read
 
 
 def _lesson() -> Lesson:
@@ -24,19 +23,6 @@ def _lesson() -> Lesson:
     graph = space.read(CENTRE)
     assert graph is not None
     return lesson_of(graph, space.signature, {fn.func_name: fn.func_name for fn in task.fns})
-
-
-def _shown(impl: str) -> Experience:
-    return Experience(
-        task=read(CENTRED),
-        impl=impl,
-        normal_form="",
-        code_lines=1,
-        success_rate=0.5,
-        correct=1,
-        samples=2,
-        iteration=0,
-    )
 
 
 def test_fragments_are_seen_through_what_only_moves_data() -> None:
@@ -65,8 +51,17 @@ def test_without_demonstrations_every_repeat_costs_the_same() -> None:
 def test_programs_that_cannot_be_read_are_no_evidence() -> None:
     task = read(CENTRED)
     known = {task.digest: sizes(task)}
-    assert evidence_of([_shown("return E7"), _shown("not a program")], known) == Evidence()
-    assert evidence_of([_shown(CENTRE)], known).pairs
+    assert (
+        evidence_of(
+            [
+                experience(read(CENTRED), impl="return E7"),
+                experience(read(CENTRED), impl="not a program"),
+            ],
+            known,
+        )
+        == Evidence()
+    )
+    assert evidence_of([experience(read(CENTRED), impl=CENTRE)], known).pairs
 
 
 def test_searching_counts_demonstrations_and_fits_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,5 +72,7 @@ def test_searching_counts_demonstrations_and_fits_nothing(monkeypatch: pytest.Mo
     learner._learned.cache_clear()
     task = read(CENTRED)
     with double_precision():
-        session = Session.open(task, [_shown(CENTRE)], {task.digest: sizes(task)})
+        session = Session.open(
+            task, [experience(read(CENTRED), impl=CENTRE)], {task.digest: sizes(task)}
+        )
     assert session.search.forms.costs.evidence.pairs

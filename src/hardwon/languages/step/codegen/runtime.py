@@ -7,6 +7,9 @@ Shapes are innermost first: a stream of shape [K, N, M] is data of PyTorch shape
 dimensions of one element, a Buffer's for example, come after those of the stream.
 """
 
+# One file on purpose: `generate.py` copies it whole into the files that it writes, which have to
+# stand alone. What a user reads there is what is read, typed and tested here.
+
 from __future__ import annotations
 
 import math

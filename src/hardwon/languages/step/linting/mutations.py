@@ -6,29 +6,22 @@ from itertools import combinations
 
 from hardwon.languages.inspection import Law
 from hardwon.languages.step.graph import INPUT, Graph, Node, Ref
+from hardwon.languages.step.linting import excuses
+from hardwon.languages.step.linting.excuses import function_of, only_consumer, origin
 from hardwon.languages.step.linting.rewriting import Edit, Rewriter, is_dynamic, repeats
 from hardwon.languages.step.primitives import (
     Accum,
-    Bufferize,
-    Flatten,
-    Identity,
     Map,
     Merge,
     Partition,
     Primitive,
-    Promote,
     RepeatRef,
-    Reshape,
     Scan,
-    Streamify,
     Zip,
 )
 from hardwon.languages.step.signature import Function, Signature
 from hardwon.languages.step.synthesis.values import base, full_dims
 from hardwon.languages.step.types import Stream, components
-
-_MOVES = (Bufferize, Flatten, Identity, Promote, Reshape, Streamify)
-"""Primitives that keep all entries in their order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,22 +55,12 @@ def mutations(rewriter: Rewriter) -> Iterator[Mutation]:
     yield from _results(rewriter)
 
 
-def _function(primitive: Primitive) -> Function | None:
-    return primitive.fn if isinstance(primitive, Map | Accum | Scan | Merge) else None
-
-
-def _consumer(graph: Graph, ref: Ref) -> int | None:
-    """Return the index of a stream's only consumer, if it has exactly one and is no result."""
-    readers = [index for index, node in enumerate(graph.nodes) if ref in node.inputs]
-    return readers[0] if len(readers) == 1 and ref not in graph.outputs else None
-
-
 def _arguments(rewriter: Rewriter, index: int, node: Node) -> Iterator[Mutation]:
     if not isinstance(node.primitive, Zip):
         return
     graph, types = rewriter.graph, rewriter.types
-    consumer = _consumer(graph, Ref(index, 0))
-    function = None if consumer is None else _function(graph.nodes[consumer].primitive)
+    consumer = only_consumer(graph, Ref(index, 0))
+    function = None if consumer is None else function_of(graph.nodes[consumer].primitive)
     for first, second in combinations(range(len(node.inputs)), 2):
         left, right = node.inputs[first], node.inputs[second]
         if left == right or types[left] != types[right]:
@@ -90,7 +73,7 @@ def _arguments(rewriter: Rewriter, index: int, node: Node) -> Iterator[Mutation]
                 sum(len(components(types[ref].dtype)) for ref in node.inputs[:position])
                 for position in (first, second)
             )
-            laws = (_commutes(function, *slots),)
+            laws = (excuses.commutes(function, *slots),)
         user = function.name if function else "the pair"
         yield Mutation(
             "swap arguments",
@@ -100,82 +83,8 @@ def _arguments(rewriter: Rewriter, index: int, node: Node) -> Iterator[Mutation]
         )
 
 
-def _commutes(fn: Function, first: int, second: int) -> Law:
-    text = f"{fn.name} does not depend on the order of its inputs {first} and {second}"
-    return Law("commutes", (fn.name,), (first, second), text)
-
-
-def _equal(fn: Function, other: Function) -> Law:
-    return Law("equal", (fn.name, other.name), text=f"{fn.name} and {other.name} compute the same")
-
-
-def _equal_on_one(fn: Function, other: Function) -> tuple[Law, ...]:
-    """Return the law that a function given one stream for all its inputs stands for another."""
-    inputs = components(fn.input)
-    same = len(inputs) == 1 and set(components(other.input)) == set(inputs)
-    if other.is_fold or not same or fn.output != other.output:
-        return ()
-    text = f"{other.name} of equal inputs computes the same as {fn.name}"
-    return (Law("equal", (fn.name, other.name), text=text),)
-
-
-def _returns(fn: Function, slot: int) -> Law:
-    return Law("returns", (fn.name,), (slot,), f"{fn.name} returns its input {slot} as it is")
-
-
-def _keeps(fn: Function) -> tuple[Law, ...]:
-    """Return the law that a function on one stream returns that stream, if its types allow it."""
-    outputs, inputs = components(fn.output), components(fn.input)
-    if inputs == outputs or set(inputs) == set(outputs):
-        return (Law("keeps", (fn.name,), text=f"{fn.name} returns what it is given"),)
-    return ()
-
-
-def _fixed(graph: Graph, fn: Function, ref: Ref) -> tuple[Law, ...]:
-    """Return the laws that a function leaves a stream alone because of how it was computed."""
-    chain: list[Function] = []
-    laws: list[Law] = []
-    while True:
-        ref = _origin(graph, ref)
-        if ref.node == INPUT or not isinstance(graph.nodes[ref.node].primitive, Map):
-            return tuple(laws)
-        node = graph.nodes[ref.node]
-        before = _function(node.primitive)
-        if before is None or before.output != (chain[-1].input if chain else fn.input):
-            return tuple(laws)
-        chain.append(before)
-        names = (fn.name, *(item.name for item in chain))
-        text = f"{fn.name} leaves the results of {' of '.join(names[1:])} as they are"
-        laws.append(Law("fixed", names, text=text))
-        (ref,) = node.inputs
-
-
-def _absorbed(graph: Graph, fn: Function, index: int) -> tuple[Law, ...]:
-    """Return the law that the only reader of a node's first input does not notice a function."""
-    while isinstance(graph.nodes[index].primitive, _MOVES):
-        consumer = _consumer(graph, Ref(index, 0))
-        if consumer is None:
-            return ()
-        index = consumer
-    primitive = graph.nodes[index].primitive
-    if not isinstance(primitive, Map) or not fn.input == fn.output == primitive.fn.input:
-        return ()
-    reader = primitive.fn
-    text = f"{reader.name} gives the same result after {fn.name} as without it"
-    return (Law("absorbed", (fn.name, reader.name), text=text),)
-
-
-def _refolds(primitive: Primitive, fn: Function) -> tuple[Law, ...]:
-    """Return the law that a fold notices nothing if it is given its own states to fold."""
-    if not isinstance(primitive, Accum | Scan) or primitive.fn.name != fn.name:
-        return ()
-    if not fn.is_fold or fn.input != fn.output:
-        return ()
-    return (Law("refolds", (fn.name,), text=f"{fn.name} of its own states ends in the same state"),)
-
-
 def _functions(signature: Signature, index: int, node: Node) -> Iterator[Mutation]:
-    own = _function(node.primitive)
+    own = function_of(node.primitive)
     if own is None:
         return
     for other in signature.functions:
@@ -185,7 +94,7 @@ def _functions(signature: Signature, index: int, node: Node) -> Iterator[Mutatio
                 "replace function",
                 Edit(index, primitive=_with_function(node.primitive, other)),
                 f"{node.primitive.name} of {other.name} instead of {own.name}",
-                (_equal(own, other),),
+                (excuses.equal(own, other),),
             )
 
 
@@ -193,7 +102,7 @@ def _calls(rewriter: Rewriter, index: int, node: Node) -> Iterator[Mutation]:
     """Yield calls of functions that the program has no reason to make here."""
     graph, functions = rewriter.graph, rewriter.signature.functions
     positions = _read(node)
-    own = _function(node.primitive)
+    own = function_of(node.primitive)
     if isinstance(node.primitive, Map) and own is not None:
         for other in functions:
             alike = (other.input, other.output) == (own.input, own.output)
@@ -202,16 +111,16 @@ def _calls(rewriter: Rewriter, index: int, node: Node) -> Iterator[Mutation]:
                     "replace function",
                     Edit(index, call=other),
                     f"{other.name} instead of {own.name}",
-                    _equal_on_one(own, other),
+                    excuses.equal_on_one(own, other),
                 )
     for at, ref in enumerate(node.inputs[:positions]):
         for function in functions:
-            laws = _refolds(node.primitive, function)
+            laws = excuses.refolds(node.primitive, function)
             if not function.is_fold:
                 laws = (
-                    *_keeps(function),
-                    *_fixed(graph, function, ref),
-                    *_absorbed(graph, function, index),
+                    *excuses.keeps(function),
+                    *excuses.fixed(graph, function, ref),
+                    *excuses.absorbed(graph, function, index),
                 )
             yield Mutation(
                 "insert step",
@@ -264,7 +173,10 @@ def _dropped(graph: Graph, index: int, node: Node) -> Iterator[Mutation]:
     for slot, ref in enumerate(candidates):
         laws: tuple[Law, ...] = ()
         if single and isinstance(node.primitive, Map) and wanted[slot] == function.output:
-            laws = (_returns(function, slot), *(_fixed(graph, function, ref) if not zipped else ()))
+            laws = (
+                excuses.returns(function, slot),
+                *(excuses.fixed(graph, function, ref) if not zipped else ()),
+            )
         yield Mutation(
             "drop step",
             Edit(index, bypass=ref),
@@ -276,12 +188,14 @@ def _dropped(graph: Graph, index: int, node: Node) -> Iterator[Mutation]:
 def _repeated(graph: Graph, index: int, node: Node) -> Iterator[Mutation]:
     primitive = node.primitive
     if isinstance(primitive, Map | Accum | Scan) and primitive.fn.input == primitive.fn.output:
-        fixed = _fixed(graph, primitive.fn, Ref(index, 0)) if isinstance(primitive, Map) else ()
+        fixed = (
+            excuses.fixed(graph, primitive.fn, Ref(index, 0)) if isinstance(primitive, Map) else ()
+        )
         yield Mutation(
             "repeat step",
             Edit(index, again=True),
             f"{primitive.name} of {primitive.fn.name} once more on its own result",
-            (*fixed, *_refolds(primitive, primitive.fn)),
+            (*fixed, *excuses.refolds(primitive, primitive.fn)),
         )
 
 
@@ -306,14 +220,7 @@ def _exchangeable(rewriter: Rewriter, own: Ref, other: Ref) -> bool:
     stream = rewriter.types[other]
     if _routed(stream) or not _like(rewriter.types[own], stream):
         return False
-    return _origin(rewriter.graph, own) != _origin(rewriter.graph, other)
-
-
-def _origin(graph: Graph, ref: Ref) -> Ref:
-    """Return the stream whose entries, in their order, a stream holds."""
-    while ref.node != INPUT and isinstance(graph.nodes[ref.node].primitive, _MOVES):
-        (ref,) = graph.nodes[ref.node].inputs
-    return ref
+    return origin(rewriter.graph, own) != origin(rewriter.graph, other)
 
 
 def _routed(stream: Stream) -> bool:

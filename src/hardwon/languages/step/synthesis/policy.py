@@ -22,6 +22,7 @@ class Policy:
     """A branch that passes its tokens on."""
     unused_value: float = 1.5
     newest_value: float = 1.0
+    """The stream that the statement before made."""
     used_value: float = -0.7
     input_beside: float = 1.5
     """An input as one of several arguments: what was computed often meets what it came from."""
@@ -29,9 +30,12 @@ class Policy:
     elders_first: float = 0.8
     """A probability: the older of two interchangeable arguments comes first."""
     spread_value: float = -2.0
+    """A stream whose elements have to be repeated to fill a buffer."""
     wide_fit: float = 1.0
+    """A tuple, per component beyond the first that it provides."""
     scan: float = -1.2
     deeper_fold: float = -1.5
+    """Folding more than one dimension."""
     lost_dim: float = -0.7
     """Folding away a dimension of the results."""
     spent_dim: float = 0.5

@@ -46,7 +46,7 @@ _ZIPPING = ("Map", "Accum", "Scan")
 
 def written(graph: Graph, signature: Signature, sizes: Mapping[str, int]) -> str:
     """Return the text of a well-typed graph, simplified and obeying the affine law."""
-    tidied = named(simplified(graph, signature, sizes), signature)
+    tidied = named(simplified(graph, signature, sizes))
     return print_program(_without_zips(decompile(insert_copies(tidied), signature)))
 
 
@@ -132,6 +132,7 @@ def _agree(
 
 
 def _pruned(graph: Graph, gone: frozenset[int]) -> Graph:
+    """Take out nodes that nothing consumes."""
     order = {INPUT: INPUT}
     order.update((at, len(order) - 1) for at in range(len(graph.nodes)) if at not in gone)
 
@@ -146,7 +147,7 @@ def _pruned(graph: Graph, gone: frozenset[int]) -> Graph:
     return replace(graph, nodes=nodes, outputs=tuple(map(moved, graph.outputs)))
 
 
-def named(graph: Graph, signature: Signature) -> Graph:
+def named(graph: Graph) -> Graph:
     """Name every stream after the function that makes it, and say where dimensions are added."""
     taken = Counter(graph.inputs)
     sources = {Ref(INPUT, port): name for port, name in enumerate(graph.inputs)}
@@ -154,7 +155,7 @@ def named(graph: Graph, signature: Signature) -> Graph:
     nodes: list[Node] = []
     for index, node in enumerate(graph.nodes):
         source = sources[node.inputs[0]]
-        stems = _stems(node, source, signature)
+        stems = _stems(node, source)
         own = tuple(_unique(stem, taken) for stem in stems)
         made = not isinstance(node.primitive, (*_MOVES, Repeat))
         for ref, name in zip(node.results(index), own, strict=True):
@@ -164,7 +165,8 @@ def named(graph: Graph, signature: Signature) -> Graph:
     return _commented(replace(graph, nodes=tuple(nodes)), sources)
 
 
-def _stems(node: Node, source: str, signature: Signature) -> tuple[str, ...]:
+def _stems(node: Node, source: str) -> tuple[str, ...]:
+    """Return names for a node's results that need not be unique; `source` is what it reads."""
     match node.primitive:
         case Map(fn=fn) | Accum(fn=fn) | Scan(fn=fn) | Merge(fn=fn):
             return (_stem(fn),)

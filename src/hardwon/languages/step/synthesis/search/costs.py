@@ -12,7 +12,6 @@ from hardwon.languages.step.synthesis.search.lessons import Evidence, Maker, Pai
 
 STATEMENT = 4
 """An unremarkable statement."""
-LEAST = 1
 
 
 @dataclass(frozen=True)
@@ -28,8 +27,11 @@ class Costs:
     """Varies the order among similar costs; 0 leaves it alone."""
 
     spread: int = 4
+    """Per argument whose elements are repeated to fill a buffer."""
     broadcast: int = 2
+    """Where no argument has all stream dimensions of the statement."""
     same_again: int = 8
+    """Per pair of arguments that are the same value."""
     repeated: int = 5
     """Per function that the arguments have been through already."""
     repeated_pair: int = 2
@@ -38,11 +40,15 @@ class Costs:
     repeated_fragment: int = 0
     """The same where it shows the producer fed in the same way besides."""
     unrelated: int = 2
+    """Where several arguments were computed and none has the others among its ancestors."""
     branch_alone: int = 6
+    """Mapping a function that looks like one of several alternatives; see `Space.branches`."""
     idle_branch: int = 2
+    """Per branch that passes its tokens on as they are."""
     odd_branches: int = 4
     """Branches in another order than their functions are declared in, or some of them alike."""
     scan: int = 2
+    """Keeping every state of a fold instead of the last."""
     deeper: int = 2
     """Folding more than one dimension."""
     size: int = 1

@@ -101,7 +101,9 @@ class Evidence:
 
 
 _STRENGTH = 1.4
+"""Points of one lesson of weight 1, which is what a program that always succeeds has."""
 _CEILING = 3.0
+"""Points that no number of lessons exceeds."""
 
 
 def evidence_of(demonstrations: Sequence[Experience], sizes: Mapping[str, Sizes]) -> Evidence:

@@ -13,6 +13,9 @@ DERIVATIONS = 2
 SOLUTIONS = 16
 """Derivations kept of a wanted result."""
 _DIGITS = 1 << 30
+"""Steps into which a projection's mantissa is rounded: values that differ by less are the same."""
+_MULTIPLIER, _INCREMENT = 6364136223846793005, 1442695040888963407
+"""Knuth's constants for congruences modulo 2^64, by which projections are mixed."""
 _TINY = -40
 """The exponent below which a projection is taken to be zero but for rounding."""
 
@@ -102,7 +105,7 @@ class Novelty:
                 digits = (mantissa * _DIGITS).round().to(torch.int64)
                 digits[exponent < _TINY] = 0
                 exponent = exponent.clamp_min(_TINY - 1).to(torch.int64)
-                found = found * 6364136223846793005 + digits * 1442695040888963407 + exponent
+                found = found * _MULTIPLIER + digits * _INCREMENT + exponent
                 found = found ^ (found >> 29)
         numbers: list[int] = found.tolist()
         return numbers
