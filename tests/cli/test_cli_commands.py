@@ -160,6 +160,11 @@ def test_settings_that_make_no_sense_are_said(options: list[str], message: str) 
         (["--temperatures", ""], "expected numbers like 0.4,0.7,1.0, got ''"),
         (["--samples", "many"], "Invalid value for '--samples'"),
         (["--sample", "3"], "No such option: --sample"),
+        (["--max-minutes", "-1"], "'--max-minutes': expected a number from 0 on, got -1"),
+        (["--max-minutes", "nan"], "'--max-minutes': expected a number from 0 on, got nan"),
+        (["--timeout", "0"], "'--timeout': expected a number above 0, got 0"),
+        (["--timeout", "nan"], "'--timeout': expected a number above 0, got nan"),
+        (["--concurrency", "0"], "'--concurrency': expected at least 1, got 0"),
     ],
 )
 def test_options_that_cannot_be_read_are_said(options: list[str], message: str) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import importlib.util
 import json
 import logging
+import os
 import sys
 import traceback
 from pathlib import Path
@@ -14,6 +15,7 @@ from stub_server import PARAMETERS, StubServer, Waits, ask, chat, error, setting
 
 from hardwon.models import (
     Caps,
+    Estimate,
     Ledger,
     ModelError,
     PriceTable,
@@ -390,6 +392,29 @@ def test_a_replay_needs_no_network_and_no_script(tmp_path: Path) -> None:
             say(replay, "x", 2)
 
 
+@pytest.mark.parametrize(
+    ("usd", "said"),
+    [
+        (None, "at no price that is known"),
+        (0.0, "$0.00"),
+        (0.0004, "less than $0.01"),
+        (0.01, "$0.01"),
+        (1234.5, "$1,234.50"),
+    ],
+)
+def test_an_estimate_names_the_currency(usd: float | None, said: str) -> None:
+    assert f"tokens, {said};" in str(Estimate(1, 10, 20, usd))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"concurrency": 0}, {"concurrency": -1}, {"timeout": 0.0}, {"timeout": float("nan")}],
+)
+def test_settings_under_which_nothing_could_be_answered_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=f"{next(iter(wrong))} must be"):
+        Settings(**wrong)
+
+
 def test_a_replay_of_nothing_is_refused() -> None:
     with pytest.raises(ModelError, match="needs a recorded run"):
         connect("replay")
@@ -405,6 +430,9 @@ class TestLocal:
             connect(f"local:{tmp_path}/nothing.gguf")
         with pytest.raises(ModelError, match="cannot be read"):
             connect(f"local:{tmp_path}")
+        os.mkfifo(tmp_path / "pipe.gguf")  # which nobody writes into: opening it takes for ever
+        with pytest.raises(ModelError, match="cannot be read: it is a folder or a device"):
+            connect(f"local:{tmp_path}/pipe.gguf")
         (tmp_path / "text.gguf").write_text("hello")
         with pytest.raises(ModelError, match="is no GGUF file"):
             connect(f"local:{tmp_path}/text.gguf")

@@ -246,7 +246,7 @@ def test_a_prompt_that_is_refused_fails_alone() -> None:
         async with StubServer([long, chat()]).running() as server:
             model = connect("openai:stub", settings_for(server))
             refused = await model.complete(ask(), PARAMETERS)
-            fine = await model.complete(ask(), PARAMETERS)
+            fine = await model.complete(ask("something short"), PARAMETERS)
             await model.close()
             assert len(server.calls) == 2
             return refused, fine

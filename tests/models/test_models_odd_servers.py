@@ -25,6 +25,7 @@ from stub_server import (
 )
 
 from hardwon.models import ModelError, connect
+from hardwon.models.http import is_loopback
 from hardwon.records import Completion, Finish
 
 pytest.importorskip("openai")
@@ -240,6 +241,203 @@ def test_a_prompt_that_is_too_long_is_refused_with_what_makes_it_shorter() -> No
     assert completion.finish is Finish.FAILED
     assert "--context makes prompts shorter" in completion.text
     assert len(server.calls) == 1
+
+
+TOO_LONG: dict[str, Action] = {
+    "OpenAI": status(
+        400,
+        '{"error": {"message": "Please reduce the length of the messages.",'
+        ' "type": "invalid_request_error", "code": "context_length_exceeded"}}',
+    ),
+    "llama.cpp": status(
+        400,
+        '{"error": {"code": 400, "type": "exceed_context_size_error", "n_ctx": 512, "message":'
+        ' "the request exceeds the available context size, try increasing it"}}',
+    ),
+    "vLLM": error(400, "This model's maximum context length is 512 tokens. You requested 700."),
+    "TGI": error(422, "`inputs` tokens + `max_new_tokens` must be <= 512. Given: 650 and 50"),
+    "Bedrock": error(400, "Input is too long for requested model."),
+    "Google": error(400, "The input token count (700) exceeds the maximum number of tokens"),
+    "a proxy": status(413, "<html>413 Request Entity Too Large</html>"),
+    "an engine behind a proxy": error(500, "upstream: context_length_exceeded"),
+    "as a success": status(200, '{"error": {"message": "prompt is too long: 700 tokens > 512"}}'),
+}
+
+
+@pytest.mark.parametrize("refusal", TOO_LONG.values(), ids=TOO_LONG)
+def test_what_is_too_long_is_asked_once(refusal: Action) -> None:
+    completions, server = answers([refusal, chat()], samples=5)
+    assert all(completion.finish is Finish.FAILED for completion in completions)
+    assert all("--context makes prompts shorter" in found.text for found in completions)
+    assert len(server.calls) == 1
+    assert [completion.usage.requests for completion in completions] == [1, 0, 0, 0, 0]
+
+
+def test_who_waits_for_a_prompt_that_proves_too_long_does_not_send_it() -> None:
+    """All ask at once, and more than are let through at a time."""
+
+    async def main() -> tuple[list[Completion], int]:
+        async with StubServer([TOO_LONG["OpenAI"]]).running() as server:
+            model = connect("openai:stub", settings_for(server, concurrency=4))
+            found = await asyncio.gather(
+                *(model.complete(ask(), PARAMETERS, index=index) for index in range(64))
+            )
+            await model.close()
+            return found, len(server.calls)
+
+    completions, calls = asyncio.run(main())
+    assert all(completion.finish is Finish.FAILED for completion in completions)
+    assert sum(completion.usage.requests for completion in completions) == calls == 1
+
+
+def test_nobody_waits_for_the_first_answer() -> None:
+    """Only a refusal comes so fast: here nothing is answered before all have asked."""
+
+    async def main() -> int:
+        asked = asyncio.Semaphore(0)
+        everybody = asyncio.Event()
+
+        async def answer(call: Call, writer: asyncio.StreamWriter) -> None:
+            asked.release()
+            await everybody.wait()
+            await chat()(call, writer)
+
+        async with StubServer([answer]).running() as server:
+            model = connect("openai:stub", settings_for(server))
+            samples = [
+                asyncio.create_task(model.complete(ask(), PARAMETERS, index=index))
+                for index in range(8)
+            ]
+            for _ in samples:
+                await asked.acquire()
+            everybody.set()
+            found = await asyncio.gather(*samples)
+            await model.close()
+            return sum(completion.finish is Finish.STOP for completion in found)
+
+    assert asyncio.run(main()) == 8
+
+
+def test_other_prompts_and_shorter_answers_are_sent_all_the_same() -> None:
+    async def main() -> list[Finish]:
+        async with StubServer([TOO_LONG["vLLM"], chat()]).running() as server:
+            model = connect("openai:stub", settings_for(server))
+            shorter = PARAMETERS.model_copy(update={"max_tokens": 9})
+            warmer = PARAMETERS.model_copy(update={"temperature": 1.0, "seed": 4})
+            found = [
+                await model.complete(ask("a long question"), PARAMETERS),
+                await model.complete(ask("a long question"), warmer),
+                await model.complete(ask("a long question"), shorter),
+                await model.complete(ask(), PARAMETERS),
+            ]
+            await model.close()
+            assert len(server.calls) == 3
+            return [completion.finish for completion in found]
+
+    assert asyncio.run(main()) == [Finish.FAILED, Finish.FAILED, Finish.STOP, Finish.STOP]
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        error(500, "Context size has been exceeded."),  # by all conversations together
+        error(429, "Request too large: limit 9, requested 12 tokens"),
+    ],
+)
+def test_what_may_fit_next_time_is_asked_again(trouble: Action) -> None:
+    [completion], server = answers([trouble, chat()])
+    assert completion.finish is Finish.STOP
+    assert len(server.calls) == 2
+
+
+def test_a_refusal_for_another_reason_says_nothing_of_the_next_sample() -> None:
+    completions, server = answers([error(400, "failed to generate a tool call"), chat()], samples=2)
+    assert [completion.finish for completion in completions] == [Finish.FAILED, Finish.STOP]
+    assert len(server.calls) == 2
+
+
+def test_a_web_page_is_no_work_of_a_model_and_names_the_proxy() -> None:
+    """A proxy that wants a login lets nobody through, and bills nobody."""
+    page = status(200, "<!DOCTYPE html><title>Sign in</title><p>to the guest network")
+
+    async def main() -> int:
+        async with StubServer([page]).running() as server:
+            settings = settings_for(server, attempts=3)
+            model = connect("openai:stub", settings)
+            with pytest.raises(ModelError, match=r"web page .*Sign in to the guest .* proxy"):
+                await model.complete(ask(), PARAMETERS)
+            await model.close()
+            assert len(server.calls) == 3
+            return settings.ledger.spent.requests
+
+    assert asyncio.run(main()) == 0
+
+
+@pytest.mark.parametrize(
+    "end",
+    ["/v1", "/v1/", "/v1#part", "/v1?version=2&key=a%26b", "/v1/?version=2&key=a%26b"],
+)
+def test_a_base_url_may_end_in_a_slash_or_a_query(end: str) -> None:
+    async def main() -> list[str]:
+        async with StubServer([chat()]).running() as server:
+            settings = settings_for(server, base_url=f"{server.url}{end}")
+            model = connect("openai:stub", settings)
+            assert (await model.complete(ask(), PARAMETERS)).finish is Finish.STOP
+            await model.close()
+            return [call.path for call in server.calls]
+
+    query = "?version=2&key=a%26b" if "?" in end else ""
+    assert asyncio.run(main()) == [f"/v1/chat/completions{query}"]
+
+
+def test_a_query_stays_secret() -> None:
+    async def main() -> str:
+        async with StubServer([error(404, "no such page")]).running() as server:
+            settings = settings_for(server, base_url=f"{server.url}/v1?key=hush")
+            model = connect("openai:stub", settings)
+            with pytest.raises(ModelError) as caught:
+                await model.complete(ask(), PARAMETERS)
+            await model.close()
+            return str(caught.value)
+
+    assert "hush" not in asyncio.run(main())
+
+
+def test_a_server_of_ipv6_on_this_machine_needs_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+
+    async def main() -> Completion:
+        stub = StubServer([chat("hello")])
+        try:
+            server = await asyncio.start_server(stub._serve, "::1", 0)
+        except OSError:
+            pytest.skip("no IPv6 here")
+        port = server.sockets[0].getsockname()[1]
+        model = connect("openai:stub", settings_for(stub, base_url=f"http://[::1]:{port}/v1"))
+        completion = await model.complete(ask(), PARAMETERS)
+        await model.close()
+        server.close()
+        return completion
+
+    assert asyncio.run(main()).text == "hello"
+
+
+@pytest.mark.parametrize(
+    ("host", "here"),
+    [
+        ("localhost", True),
+        ("127.8.9.1", True),
+        ("::1", True),
+        ("::ffff:127.0.0.1", True),
+        ("0.0.0.0", True),
+        ("::", True),
+        ("192.168.0.1", False),
+        ("::ffff:10.0.0.1", False),
+        ("localhost.example.org", False),
+    ],
+)
+def test_it_is_known_which_hosts_are_this_machine(host: str, here: bool) -> None:
+    assert is_loopback(host) is here
 
 
 def test_a_server_that_is_slow_but_alive_is_waited_for() -> None:

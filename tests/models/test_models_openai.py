@@ -196,6 +196,9 @@ THOUGHTS = [
     chat("<think>let me think</think>\n\nthe answer"),
     chat("<thinking>\nlet me think\n</thinking>the answer"),
     chat("let me think\n</think>\nthe answer"),
+    chat("[THINK]let me think[/THINK]the answer"),
+    chat("</think>the answer", reasoning_content="let me think"),
+    chat("<think></think>the answer", reasoning="let me think"),
 ]
 
 
@@ -205,6 +208,35 @@ def test_thoughts_are_told_from_the_answer(answer: Action) -> None:
     assert completion.text == "the answer"
     assert completion.thinking == "let me think"
     assert 0 < completion.usage.thinking_tokens <= completion.usage.output_tokens
+
+
+ONLY_THOUGHTS = [
+    chat("<think>E1 = f(E0)"),
+    chat("[think] E1 = f(E0)"),
+    chat("", reasoning_content="E1 = f(E0)"),
+    chat("<think>E1 = f(E0)", reasoning_content="hm"),
+]
+
+
+@pytest.mark.parametrize("answer", ONLY_THOUGHTS)
+def test_thoughts_that_never_end_are_no_answer(answer: Action) -> None:
+    [completion], _ = talk([answer])
+    assert (completion.text, completion.finish) == ("", Finish.EMPTY)
+    assert "E1 = f(E0)" in (completion.thinking or "")
+    assert completion.usage.thinking_tokens > 0
+
+
+@pytest.mark.parametrize(
+    "details",
+    [
+        {"completion_tokens_details": {"reasoning_tokens": 4}},
+        {"output_tokens_details": {"reasoning_tokens": 4}},
+        {"reasoning_tokens": 4},
+    ],
+)
+def test_thinking_is_counted_wherever_servers_say_it(details: dict[str, Any]) -> None:
+    [completion], _ = talk([chat(usage={**stub.USAGE, **details})])
+    assert completion.usage.thinking_tokens == 4
 
 
 def test_a_model_that_is_seen_to_think_gets_room_for_it() -> None:

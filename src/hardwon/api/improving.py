@@ -96,7 +96,8 @@ async def improve_async(
                 raise
             _leave(out, run, str(error))
             raise ModelError(
-                f"{error}. What was sampled is kept; to go on, repeat the command with --resume"
+                f"{error}{'' if str(error).endswith(('.', '?', '!')) else '.'} What was sampled is"
+                " kept; to go on, repeat the command with --resume"
             ) from error
         summary = _leave(out, run, stopped)
     return ImproveResult(summary=summary, resumed=begun is not None, stopped=stopped)

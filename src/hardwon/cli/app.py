@@ -1,4 +1,6 @@
-"""The commands. Exit codes: 0 done or correct, 1 not correct, 2 unusable input, 130 interrupted."""
+"""The commands. Exit codes: 0 done or correct, 1 not correct, 2 unusable input, and 128
+with the number of the signal that interrupted (130 for Ctrl-C).
+"""
 
 import json
 import sys
@@ -95,7 +97,7 @@ def check(
         if reference:
             program, verdict = api.check_reference(found, copies=not plain, seed=drawn)
         else:
-            program = read_program(impl, found.impl, task)
+            program = read_program(impl, found, task)
             verdict = api.check(found, program, seed=drawn)
     except (api.UsageError, JudgeError) as error:
         fail(error)

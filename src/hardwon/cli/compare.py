@@ -8,6 +8,7 @@ import typer
 
 from hardwon import api
 from hardwon.cli import options, series
+from hardwon.cli.ending import explained
 from hardwon.cli.inputs import numbers
 from hardwon.cli.tables import print_tables
 from hardwon.cli.terminal import plain, terminal
@@ -60,7 +61,7 @@ def compare_command(
     written as Markdown, CSV, JSON and SVG.
     """
     err = terminal(stderr=True)
-    with series.explained(err):
+    with explained(err, "repeat the command"):
         if again:
             result = api.compared(out_dir)
         else:

@@ -9,6 +9,7 @@ import typer
 from hardwon import api
 from hardwon.agents import GuardianKind
 from hardwon.cli import options, series
+from hardwon.cli.ending import explained
 from hardwon.cli.inputs import fail, numbers
 from hardwon.cli.tables import print_tables
 from hardwon.cli.terminal import plain, terminal
@@ -54,7 +55,7 @@ def experiment_command(
     when the command is repeated.
     """
     err = terminal(stderr=True)
-    with series.explained(err):
+    with explained(err, "repeat the command"):
         if sources:
             result = api.experimented(sources, out_dir)
         else:

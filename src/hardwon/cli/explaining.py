@@ -50,7 +50,7 @@ def explain(
         if impl is None and found.impl is None and _in_benchmark(found):
             program = api.reference_program(found.test_name)
         else:
-            program = read_program(impl, found.impl, task)
+            program = read_program(impl, found, task)
         annotation = api.explain(found, program)
         if svg is not None:
             _write(svg, dataflow_svg(annotation, found.test_name))

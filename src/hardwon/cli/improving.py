@@ -11,8 +11,9 @@ import typer
 from hardwon import api
 from hardwon.agents import GuardianKind, Mode, RepairerKind
 from hardwon.cli import options
+from hardwon.cli.ending import explained
 from hardwon.cli.events import JsonEvents
-from hardwon.cli.inputs import EXIT_INTERRUPTED, FAILURES, fail, numbers
+from hardwon.cli.inputs import numbers
 from hardwon.cli.progress import Display, LiveProgress, PlainProgress, QuietProgress
 from hardwon.cli.terminal import plain, terminal
 from hardwon.cli.views import print_solved
@@ -67,7 +68,7 @@ def improve(
     for the rest where no model is used. An interrupted run goes on with --resume; nothing finished
     is repeated, or paid again.
     """
-    try:
+    with explained(err, "repeat the command with --resume"):
         tasks = api.select_tasks(task or ())
         settings: dict[str, Any] = {
             "mode": mode,
@@ -116,14 +117,6 @@ def improve(
                 means=means,
             )
             display.finished(result.summary, stopped=result.stopped)
-    except FAILURES as error:
-        fail(error)
-    except KeyboardInterrupt:
-        err.print(
-            "\ninterrupted. What was sampled is kept; to go on, repeat the command with --resume",
-            soft_wrap=True,
-        )
-        raise typer.Exit(EXIT_INTERRUPTED) from None
     if not as_json:
         print_solved(out, result.summary, out_dir)
     if result.stopped is not None:

@@ -7,16 +7,15 @@ from typing import NoReturn
 import typer
 
 from hardwon import api
-from hardwon.agents import ProposerError
+from hardwon.agents import ProposerError, program_in
 from hardwon.cli.terminal import plain, terminal
-from hardwon.ir import extract_impl
 from hardwon.journal import JournalError
 from hardwon.judge import JudgeError
 from hardwon.models import CacheError, ModelError
+from hardwon.records import Task
 
 EXIT_NOT_CORRECT = 1
 EXIT_UNUSABLE = 2
-EXIT_INTERRUPTED = 130
 
 
 FAILURES = (
@@ -44,19 +43,21 @@ def fail(error: Exception) -> NoReturn:
     raise typer.Exit(EXIT_UNUSABLE)
 
 
-def read_program(impl: str | None, own: str | None, task: str) -> str:
+def read_program(impl: str | None, task: Task, name: str) -> str:
     """Return the program in a file or on standard input (`-`), or else the task file's own.
+
+    `name` is what the user called the task.
 
     Raises:
         UsageError: if there is none, or it cannot be read.
     """
     if impl is None:
-        if own is None:
+        if task.impl is None:
             raise api.UsageError(
-                f"{task} has no impl of its own: give a program by --impl FILE, or --impl - for"
+                f"{name} has no impl of its own: give a program by --impl FILE, or --impl - for"
                 " standard input"
             )
-        return own
+        return task.impl
     try:
         raw = sys.stdin.buffer.read() if impl == "-" else Path(impl).read_bytes()
         text = raw.decode("utf-8-sig")
@@ -64,5 +65,5 @@ def read_program(impl: str | None, own: str | None, task: str) -> str:
         raise api.UsageError(f"{impl}: cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
         raise api.UsageError(f"{impl}: expected UTF-8 text ({error})") from error
-    found = extract_impl(text)
+    found = program_in(text, task.language)
     return text if found is None else found

@@ -60,7 +60,8 @@ def lint(
         selected = api.select_documents(tasks or ())
         if impl is not None and len(selected) != 1:
             raise api.UsageError(f"--impl belongs to one task, {len(selected)} are selected")
-        program = None if impl is None else read_program(impl, None, selected[0].test_name)
+        first = selected[0]
+        program = None if impl is None else read_program(impl, first, first.test_name)
         err = terminal(stderr=True)
         with err.status("linting") if err.is_terminal else _Nothing() as status:
             done: list[str] = []

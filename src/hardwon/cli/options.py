@@ -14,6 +14,25 @@ _LEARNING = "Learning"
 _LIMITS = "Limits"
 _RUNNING = "Running"
 
+
+def _from_zero_on(value: float | None) -> float | None:
+    if value is not None and not value >= 0:  # also what is no number
+        raise typer.BadParameter(f"expected a number from 0 on, got {value:g}")
+    return value
+
+
+def _above_zero(value: float) -> float:
+    if not value > 0:
+        raise typer.BadParameter(f"expected a number above 0, got {value:g}")
+    return value
+
+
+def _at_least_1(value: int) -> int:
+    if value < 1:
+        raise typer.BadParameter(f"expected at least 1, got {value}")
+    return value
+
+
 Tasks = Annotated[
     list[str] | None,
     typer.Option(
@@ -107,9 +126,13 @@ PolicyWeight = Annotated[
     ),
 ]
 Concurrency = Annotated[
-    int, typer.Option(help="Requests in flight at once.", rich_help_panel=_MODELS)
+    int,
+    typer.Option(help="Requests in flight at once.", callback=_at_least_1, rich_help_panel=_MODELS),
 ]
-Timeout = Annotated[float, typer.Option(help="Seconds for one request.", rich_help_panel=_MODELS)]
+Timeout = Annotated[
+    float,
+    typer.Option(help="Seconds for one request.", callback=_above_zero, rich_help_panel=_MODELS),
+]
 UseCache = Annotated[
     bool,
     typer.Option(
@@ -201,7 +224,11 @@ MaxTokens = Annotated[
 ]
 MaxMinutes = Annotated[
     float | None,
-    typer.Option(help="Stop after so many minutes. Without it, no cap.", rich_help_panel=_LIMITS),
+    typer.Option(
+        help="Stop after so many minutes. Without it, no cap.",
+        callback=_from_zero_on,
+        rich_help_panel=_LIMITS,
+    ),
 ]
 Prices = Annotated[
     Path | None,

@@ -1,27 +1,10 @@
-"""How commands about several runs announce each one, and how they end."""
+"""How commands about several runs announce each one."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-import typer
 from rich.console import Console
 
 from hardwon.api import Trial
 from hardwon.api.series import Announce
-from hardwon.cli.inputs import EXIT_INTERRUPTED, FAILURES, fail
 from hardwon.learning import Progress
-
-
-@contextmanager
-def explained(console: Console) -> Iterator[None]:
-    """Say in words what went wrong in a series of runs, or that it was interrupted."""
-    try:
-        yield
-    except FAILURES as error:
-        fail(error)
-    except KeyboardInterrupt:
-        console.print("\ninterrupted. What was sampled is kept; repeat the command to go on")
-        raise typer.Exit(EXIT_INTERRUPTED) from None
 
 
 def announcer(console: Console) -> Announce:

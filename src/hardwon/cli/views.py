@@ -53,7 +53,9 @@ def print_verdict(console: Console, task: Task, program: str, verdict: Verdict, 
     if verdict.functional is False:
         console.print(f"  [dim]the same inputs again: --seed {seed}[/dim]", highlight=False)
     if verdict.functional and not verdict.affine:
-        console.print("  The results are right: only Copies are missing.", highlight=False)
+        console.print(
+            "  The results are right: only the law of the language is broken.", highlight=False
+        )
 
 
 def print_task_table(console: Console, entries: Sequence[Entry]) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -21,7 +22,10 @@ SEARCHES = 2
 """Samples of each task above the usual effort: one search taught by all demonstrations, one not."""
 
 _COMMIT = 16
-"""Samples per transaction: what an interruption can cost at most, per batch in flight."""
+"""Samples per transaction, where they come fast; otherwise each is committed as it comes."""
+
+_COMMIT_SECONDS = 1.0
+"""What a crash can cost at most, per batch in flight."""
 
 WAVE = 8
 """Samples that are asked for together where a batch may stop early."""
@@ -225,8 +229,11 @@ class Sampling:
         """Ask for samples, record them, and add them to those that are found."""
         task = request.task
         fresh: list[SampleRecord] = []
+        committed = time.monotonic()
 
         def commit() -> None:
+            nonlocal committed
+            committed = time.monotonic()
             self._journal.record_samples(
                 self._run,
                 here.iteration,
@@ -243,7 +250,7 @@ class Sampling:
                 record = SampleRecord(answer=answer, verdict=verdict)
                 fresh.append(record)
                 self._progress.sampled(task, record, replayed=False)
-                if len(fresh) >= _COMMIT:
+                if len(fresh) >= _COMMIT or time.monotonic() - committed >= _COMMIT_SECONDS:
                     commit()
         except UnansweredError as error:
             known = str(error) in map(str, here.unanswered)

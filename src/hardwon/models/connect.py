@@ -20,6 +20,7 @@ from hardwon.models.providers.google import GoogleProvider
 from hardwon.models.providers.local import LocalProvider
 from hardwon.models.providers.openai import OpenAIProvider
 from hardwon.models.providers.scripted import ScriptedProvider
+from hardwon.models.refusing import Refusing
 from hardwon.models.replaying import ReplayModel
 from hardwon.models.retrying import Retrying
 from hardwon.models.settings import Settings
@@ -160,7 +161,7 @@ def _hosted(spec: str, kind: str, name: str, settings: Settings) -> Model:
     if price is None and settings.ledger.caps.max_usd is not None:
         raise ModelError(
             f"the price of {spec} at {parts.hostname} is not known, so that no cap in US dollars "
-            "can hold; add it by a price table, or use a cap in tokens"
+            "can hold; add it to a price table (--prices), or use a cap in tokens (--max-tokens)"
         )
     server = Server(spec, url, key, hosted.key_variables[0], hosted.usual_path)
     try:
@@ -194,7 +195,8 @@ def _wrap(
     """Put around a provider what is the same for all: from the inside to the outside."""
     ledger = settings.ledger
     metered = Metered(provider, ledger, price=price, timeout=settings.timeout)
-    limited = Limited(metered, settings.gate(place, most))
+    # Inside the gate: a prompt is known to be too long by the time the last samples' turn comes.
+    limited = Limited(Refusing(metered), settings.gate(place, most))
     retrying = Retrying(limited, attempts=settings.attempts, wait=settings.wait)
     return Cached(
         retrying,

@@ -25,7 +25,7 @@ class Estimate:
 
     def __str__(self) -> str:
         """Say it in a sentence, for people."""
-        money = "at no price that is known" if self.usd is None else f"${self.usd:.2f}"
+        money = "at no price that is known" if self.usd is None else _dollars(self.usd)
         if self.questions:
             return (
                 f"the first iteration draws {self.requests:,} samples by typed decoding, with many"
@@ -42,6 +42,11 @@ class Estimate:
     def tokens(self) -> int:
         """Input and output together."""
         return self.input_tokens + self.output_tokens
+
+
+def _dollars(usd: float) -> str:
+    """Return an amount with its currency; a small one is not said to be none."""
+    return "less than $0.01" if 0 < usd < 0.01 else f"${usd:,.2f}"
 
 
 def estimate(

@@ -7,10 +7,10 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 from hardwon.models.protocol import ModelError
-from hardwon.models.provider import PromptRefusedError, TransientError
+from hardwon.models.provider import PromptRefusedError, PromptTooLongError, TransientError
 
 _LONGEST_MESSAGE = 500
 _ONCE_MORE = frozenset({408, 409, 425, 429})
@@ -38,10 +38,16 @@ _NO_MODEL = re.compile(
 )
 _NO_KEY = re.compile(r"(invalid|incorrect|no) api[ _-]?key|api[ _-]?key not valid", re.IGNORECASE)
 _TOO_LONG = re.compile(
-    r"context[ _](length|size|window)|maximum context|prompt is too long|too many (input )?tokens"
-    r"|exceeds? the (maximum|available)[^.]{0,40}(tokens|context)",
+    r"context[ _](length|size|window)|maximum context|too many (input )?tokens|\btoo (long|large)\b"
+    r"|exceed(s|ed)? (the )?(maximum|max|available|limit)\b[^.]{0,40}\b(tokens|context|length)"
+    r"|tokens\b[^.]{0,60}must be (<|less|at most|smaller)",
     re.IGNORECASE,
 )
+_TOO_LONG_FOR_GOOD = re.compile(
+    r"context_length_exceeded|exceed_context_size|maximum context length|prompt is too long",
+    re.IGNORECASE,
+)
+"""What is no passing failure, although the status says so."""
 _HTML = re.compile(r"(?is)<(script|style)\b.*?</\1>|<[!/a-z][^>]*>")
 
 
@@ -68,6 +74,16 @@ class Server:
         """Where it is, without user names and queries that may be secret."""
         parts = urlsplit(self.url)
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}".rstrip("/")
+
+    @property
+    def base(self) -> str:
+        """The address to which paths are added."""
+        return urlunsplit(urlsplit(self.url)._replace(query="", fragment=""))
+
+    @property
+    def query(self) -> dict[str, str]:
+        """What goes along with every request, as some gateways want it."""
+        return dict(parse_qsl(urlsplit(self.url).query, keep_blank_values=True))
 
     @property
     def hint(self) -> str:
@@ -131,10 +147,14 @@ def error_of(
     advice = _advice(server, status, text)
     if advice is not None:
         return ModelError(f"{server.model} at {server.place}: {said}; {advice}")
+    too_long = _TOO_LONG_FOR_GOOD if status == 500 else _TOO_LONG
+    is_length = status == 413 or (status in {400, 422, 500} and too_long.search(text))
+    if is_length:
+        return PromptTooLongError(
+            f"{said}; --context makes prompts shorter, --max-output-tokens the room for answers"
+        )
     if status in _ONCE_MORE or status >= 500:
         return TransientError(said, retry_after=retry_after(headers))
-    if status == 413 or _TOO_LONG.search(text):
-        said += "; --context makes prompts shorter, --max-output-tokens the room for answers"
     return PromptRefusedError(said)
 
 
@@ -151,7 +171,8 @@ def error_within(server: Server, refusal: Refusal) -> Exception:
 def unreachable(server: Server, reason: str) -> TransientError:
     """Return the exception of a connection that could not even be made."""
     return TransientError(
-        f"no connection to {server.place} ({server.hide(reason)})", reached=False, billed=False
+        f"no connection to {server.place} ({server.hide(reason)}); is the server running?",
+        reached=False,
     )
 
 
@@ -176,9 +197,13 @@ def is_loopback(host: str) -> bool:
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
-        return ipaddress.ip_address(host).is_loopback
+        address = ipaddress.ip_address(host)
     except ValueError:
         return False
+    if isinstance(address, ipaddress.IPv6Address):
+        address = address.ipv4_mapped or address
+    # A server that listens everywhere says so by an address without a host: 0.0.0.0, or ::.
+    return address.is_loopback or address.is_unspecified
 
 
 def _advice(server: Server, status: int, text: str) -> str | None:

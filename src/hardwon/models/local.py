@@ -107,7 +107,7 @@ class LocalServer:
 
     def gone(self, reason: str) -> str:
         """Say that the server does not answer any more."""
-        return f"{self.path.name}: its server is gone ({reason}); is there enough memory?"
+        return f"{self.path.name}: its server is gone ({reason}), perhaps for want of enough memory"
 
     async def close(self) -> None:
         """End the server's process."""
@@ -186,6 +186,9 @@ def local_name(path: Path) -> str:
 
 
 def _check_file(path: Path) -> None:
+    if path.exists() and not path.is_file():
+        # Opening it might wait for ever, as for somebody who writes into a pipe.
+        raise ModelError(f"the model file {path} cannot be read: it is a folder or a device")
     try:
         with path.open("rb") as file:
             magic = file.read(len(_MAGIC))

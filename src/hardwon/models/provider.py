@@ -72,6 +72,20 @@ class PromptRefusedError(Exception):
     """The server does not take this prompt, and will not next time; others may be fine."""
 
 
+class PromptTooLongError(PromptRefusedError):
+    """The prompt and the room for its answer are more than the model has."""
+
+    def __init__(self, message: str, *, sent: bool = True) -> None:
+        """Describe the refusal.
+
+        Args:
+            message: what the server said.
+            sent: whether it was asked this time, or is known to refuse.
+        """
+        super().__init__(message)
+        self.sent = sent
+
+
 class Provider(Protocol):
     """Sends single requests to one model of one server."""
 

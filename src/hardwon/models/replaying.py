@@ -40,8 +40,8 @@ class ReplayModel:
         beginning = " ".join(prompt.messages[-1].text.split())[:80] if prompt.messages else ""
         raise ModelError(
             f"the recording of {self._name} has no answer for {role}, sample {index}, "
-            f"exchange {key[:16]} (its last message begins {beginning!r}); the replayed run needs "
-            "the same tasks, prompts, seed and parameters"
+            f"exchange {key[:16]} (its last message begins {beginning!r}): it ended before that, or"
+            " had other tasks, seed or settings, or a version of Hardwon with other prompts"
         )
 
     async def close(self) -> None:

@@ -4,7 +4,7 @@ import random
 
 from hardwon.models.limiting import LONGEST_REST, Wait
 from hardwon.models.protocol import Model, ModelError
-from hardwon.models.provider import PromptRefusedError, TransientError
+from hardwon.models.provider import PromptRefusedError, PromptTooLongError, TransientError
 from hardwon.records import Completion, Finish, Parameters, Prompt, Usage
 
 FIRST_PAUSE = 1.0
@@ -55,7 +55,8 @@ class Retrying:
                 completion = await self._model.complete(prompt, parameters, index=index, role=role)
             except PromptRefusedError as error:
                 self._reached, self._in_a_row = True, 0
-                return _failed(f"the prompt was refused: {error}", attempt)
+                unsent = isinstance(error, PromptTooLongError) and not error.sent
+                return _failed(f"the prompt was refused: {error}", attempt - unsent)
             except TransientError as error:
                 problem = error
                 self._reached |= error.reached
@@ -64,7 +65,7 @@ class Retrying:
                 usage = completion.usage.model_copy(update={"requests": attempt})
                 return completion.model_copy(update={"usage": usage})
         if not self._reached:
-            raise ModelError(f"{self.name} cannot be used: {problem}; is the server running?")
+            raise ModelError(f"{self.name} cannot be used: {problem}")
         self._in_a_row += 1
         if self._in_a_row >= GONE:
             raise ModelError(

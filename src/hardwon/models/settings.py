@@ -52,6 +52,19 @@ class Settings:
     gates: dict[str, Gate] = field(default_factory=dict, repr=False)
     """The ways to the servers, by provider and place."""
 
+    def __post_init__(self) -> None:
+        """Check the numbers.
+
+        Raises:
+            ValueError: if with one of them nothing could ever be asked or answered.
+        """
+        for name, least in (("concurrency", 1), ("attempts", 1), ("slots", 1), ("context", 1)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise ValueError(f"{name} must be at least {least}, not {value}")
+        if not self.timeout > 0:
+            raise ValueError(f"timeout must be a number above 0, not {self.timeout}")
+
     def gate(self, place: str, most: int | None = None) -> Gate:
         """Return the way to a server, the same one for the same place.
 

@@ -2,10 +2,10 @@
 
 import re
 
-_TAGS = "think|thinking|thought|reasoning|reflection"
-_CLOSED = re.compile(rf"\s*<({_TAGS})>(.*?)</\1>", re.DOTALL | re.IGNORECASE)
-_OPEN = re.compile(rf"\s*<({_TAGS})>(.*)", re.DOTALL | re.IGNORECASE)
-_ONLY_THE_END = re.compile(rf"(.*?)</({_TAGS})>", re.DOTALL | re.IGNORECASE)
+_TAGS = "think|thinking|thoughts?|reasoning|reflection"
+_CLOSED = re.compile(rf"\s*[<\[]({_TAGS})[>\]](.*?)[<\[]/\1[>\]]", re.DOTALL | re.IGNORECASE)
+_OPEN = re.compile(rf"\s*[<\[]({_TAGS})[>\]](.*)", re.DOTALL | re.IGNORECASE)
+_ONLY_THE_END = re.compile(rf"(.*?)[<\[]/({_TAGS})[>\]]", re.DOTALL | re.IGNORECASE)
 
 
 def split_thinking(text: str) -> tuple[str | None, str]:
@@ -21,6 +21,6 @@ def split_thinking(text: str) -> tuple[str | None, str]:
     if match := _OPEN.match(text):
         return match[2].strip() or None, ""
     match = _ONLY_THE_END.match(text)
-    if match and not re.search(rf"<{match[2]}>", match[1], re.IGNORECASE):
+    if match and not re.search(rf"[<\[]{match[2]}[>\]]", match[1], re.IGNORECASE):
         return match[1].strip() or None, text[match.end() :].lstrip()
     return None, text

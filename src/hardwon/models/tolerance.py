@@ -1,8 +1,8 @@
-"""Learns which optional parameters a server refuses, from its own answers.
+"""Learns what a server wants of requests, from its own answers.
 
 Servers differ in what they take: reasoning models refuse a temperature, some servers refuse a seed,
-some want the limit of tokens under another name. A list of model names would be out of date at
-once; the answer to the first request says it all.
+some want the limit of tokens under another name, some only stream their answers. A list of model
+names would be out of date at once; the answer to the first request says it all.
 """
 
 import logging
@@ -31,8 +31,15 @@ _DISPENSABLE = frozenset({"temperature", "seed"})
 _TOO_LONG = re.compile(r"context|too (large|long|many)|exceed|maximum", re.IGNORECASE)
 
 
+_STREAMS_ONLY = re.compile(
+    r"non-?stream|only[^.]{0,40}\bstream|\bstream\w*\W[^.]{0,40}\b(required|true|enabled?)\b"
+    r"|\b(enable|require|use|set)\b[^.]{0,20}\bstream",
+    re.IGNORECASE,
+)
+
+
 class Tolerance:
-    """The parameters of one model that its server is known to refuse."""
+    """What is known of the requests that one model's server takes."""
 
     def __init__(self, model: str, optional: Collection[str]) -> None:
         """Begin without any knowledge.
@@ -44,6 +51,9 @@ class Tolerance:
         self._model = model
         self._optional = tuple(optional)
         self.refused: set[str] = set()
+        """Parameters to leave out."""
+        self.streams = False
+        """Whether it has to be asked for a stream."""
 
     def accepted(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Return the parameters without those that are refused."""
@@ -57,7 +67,7 @@ class Tolerance:
             refusal: the answer.
 
         Returns:
-            Whether the request is worth sending again without what was refused.
+            Whether the request is worth sending again without what was refused, or for a stream.
         """
         text = f"{refusal.code} {refusal.message}"
         clear = refusal.code.startswith("unsupported")
@@ -70,6 +80,10 @@ class Tolerance:
                     _LOG.warning("%s takes no %s; it is left out from now on", self._model, name)
                 self.refused.add(name)
                 return True
+        if not self.streams and _STREAMS_ONLY.search(text) and not _TOO_LONG.search(text):
+            _LOG.warning("%s only streams its answers; it is asked for that", self._model)
+            self.streams = True
+            return True
         return False
 
 

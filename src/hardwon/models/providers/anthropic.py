@@ -7,12 +7,12 @@ from typing import Any
 from hardwon.models.extras import require
 from hardwon.models.http import Server, error_within, read_refusal
 from hardwon.models.provider import Counts, Reply, TransientError
+from hardwon.models.providers.answers import message_of, parse
 from hardwon.models.providers.common import (
     NO_KEY,
     client_options,
     connection_error,
     negotiated,
-    parse,
     rejection,
     sendable,
     table,
@@ -59,7 +59,8 @@ class AnthropicProvider:
         self._anthropic = require("anthropic", "anthropic")
         anthropic = self._anthropic
         self._client: Any = anthropic.AsyncAnthropic(
-            base_url=server.url,
+            base_url=server.base,
+            default_query=server.query,
             api_key=server.key or NO_KEY,
             max_retries=0,  # retries are ours: the library's would not be counted
             timeout=timeout,
@@ -102,6 +103,8 @@ class AnthropicProvider:
             options["thinking"] = {"type": "enabled", "budget_tokens": self._budget}
         elif parameters.temperature is not None:
             options["temperature"] = min(parameters.temperature, 1.0)
+        if self._tolerance.streams:
+            options["stream"] = True
         return self._tolerance.accepted(options)
 
     async def _post(self, prompt: Prompt, options: Mapping[str, Any], limit: int) -> object:
@@ -131,7 +134,7 @@ class AnthropicProvider:
             raise TransientError(
                 self._server.hide(f"unreadable answer: {error}"), billed=True
             ) from None
-        return parse(self._server, body)
+        return parse(self._server, body, message_of)
 
     def _read(self, answer: object) -> Reply:
         if not isinstance(answer, dict):

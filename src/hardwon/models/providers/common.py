@@ -1,12 +1,11 @@
 """What the providers share: reading answers of which nothing can be taken for granted."""
 
-import json
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
-from hardwon.models.http import Refusal, Server, error_of, read_refusal, unreachable
+from hardwon.models.http import Refusal, Server, error_of, unreachable
 from hardwon.models.protocol import ModelError
 from hardwon.models.provider import Reply, TransientError
 from hardwon.models.tolerance import Tolerance
@@ -150,23 +149,6 @@ def _parts(content: object) -> Iterator[tuple[str, bool]]:
             yield text_of(content.get(kind) or content.get("text")), True
         else:
             yield from _parts(content.get("text"))
-
-
-def parse(server: Server, body: bytes) -> object:
-    """Return the JSON of an answer.
-
-    Raises:
-        TransientError: if it is none.
-    """
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        text = body[:2000].decode("utf-8", "replace")
-        said = f"unreadable answer: no JSON, but {server.hide(read_refusal(text).message)!r:.200}"
-        if text.lstrip().startswith("<"):
-            said += f"; is the base URL right{server.hint}?"
-        # The model has answered, so it may well have been billed.
-        raise TransientError(said, billed=True) from None
 
 
 def sendable(text: str) -> str:

@@ -64,7 +64,7 @@ class LocalProvider:
             if error.reached:
                 raise
             # It did listen: nothing but its end stops that, and nobody else would start it again.
-            raise ModelError(self._server.gone(str(error))) from None
+            raise ModelError(self._server.gone("it takes no connection")) from error
         # llama.cpp answers under the path of the file, which is nobody else's business.
         return replace(reply, model=self._name)
 

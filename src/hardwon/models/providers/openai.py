@@ -7,13 +7,13 @@ from typing import Any
 from hardwon.models.extras import require
 from hardwon.models.http import Refusal, Server, error_within, read_refusal
 from hardwon.models.provider import Counts, LimitGrownError, Reply, TransientError
+from hardwon.models.providers.answers import chat_of, parse
 from hardwon.models.providers.common import (
     NO_KEY,
     client_options,
     connection_error,
     first,
     negotiated,
-    parse,
     rejection,
     sendable,
     table,
@@ -28,7 +28,7 @@ from hardwon.records import Finish, Parameters, Prompt
 
 _LIMIT = "max_tokens"
 _LIMIT_OF_REASONING = "max_completion_tokens"
-_OPTIONAL = ("temperature", "seed", "grammar", _LIMIT)
+_OPTIONAL = ("temperature", "seed", "grammar", "stream_options", _LIMIT)
 _FINISHES = {
     "length": Finish.LENGTH,
     "max_tokens": Finish.LENGTH,
@@ -72,7 +72,8 @@ class OpenAIProvider:
         self._openai = require("openai", extra)
         openai = self._openai
         self._client: Any = openai.AsyncOpenAI(
-            base_url=server.url,
+            base_url=server.base,
+            default_query=server.query,
             api_key=server.key or NO_KEY,
             max_retries=0,  # retries are ours: the library's would not be counted
             timeout=timeout,
@@ -119,12 +120,14 @@ class OpenAIProvider:
 
     def _options(self, parameters: Parameters, index: int, limit: int) -> dict[str, Any]:
         name = _LIMIT_OF_REASONING if _LIMIT in self._tolerance.refused else _LIMIT
-        options = {
+        options: dict[str, Any] = {
             "temperature": parameters.temperature,
             "seed": sample_seed(parameters.seed, index),
             "grammar": parameters.grammar,
             name: limit,
         }
+        if self._tolerance.streams:
+            options |= {"stream": True, "stream_options": {"include_usage": True}}
         given = {name: value for name, value in options.items() if value is not None}
         return self._tolerance.accepted(given)
 
@@ -152,7 +155,7 @@ class OpenAIProvider:
             raise TransientError(
                 self._server.hide(f"unreadable answer: {error}"), billed=True
             ) from None
-        return parse(self._server, body)
+        return parse(self._server, body, chat_of)
 
     def _read(self, answer: object) -> Reply:
         if not isinstance(answer, dict):
@@ -168,13 +171,14 @@ class OpenAIProvider:
             raise TransientError(f"unreadable answer: no choices, but {said:.200}", billed=True)
         if choice.get("finish_reason") in _BROKEN_OFF:
             raise TransientError(f"broken off: {choice['finish_reason']}", billed=True)
-        message = table(choice.get("message"))
+        message = table(choice.get("message") or choice.get("delta"))
         content = message.get("content") or choice.get("text")
         text = text_of(content) or _called(message)
         thoughts = message.get("reasoning_content") or message.get("reasoning")
-        thinking = text_of(thoughts) or thoughts_of(content) or None
-        if thinking is None:
-            thinking, text = split_thinking(text)
+        # Some servers tell them apart, and leave some of them in the answer all the same.
+        inside, text = split_thinking(text)
+        apart = text_of(thoughts) or thoughts_of(content)
+        thinking = "\n".join(filter(None, (apart, inside))) or None
         finish = _FINISHES.get(str(choice.get("finish_reason")), Finish.STOP)
         refusal_text = text_of(message.get("refusal"))
         if refusal_text:
@@ -206,7 +210,8 @@ def _counts(usage: Mapping[str, Any]) -> Counts:
     cached = table(usage.get("prompt_tokens_details")).get("cached_tokens")
     if cached is None:
         cached = usage.get("prompt_cache_hit_tokens")  # DeepSeek's name
-    thinking = table(usage.get("completion_tokens_details")).get("reasoning_tokens")
+    details = table(usage.get("completion_tokens_details") or usage.get("output_tokens_details"))
+    thinking = details.get("reasoning_tokens", usage.get("reasoning_tokens"))
     output = usage.get("completion_tokens")
     total = usage.get("total_tokens")
     read = usage.get("prompt_tokens")
