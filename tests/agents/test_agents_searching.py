@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -11,7 +12,7 @@ from hardwon.agents.protocols import Change, Request
 from hardwon.agents.searching import SearchPool, SearchProposer, SearchRepairer, search_limits
 from hardwon.judge import Limits
 from hardwon.records import Answer, Task
-from support import HOPELESS, RESIDUAL, ROWS, SUBTRACTED, SUMMED, edited, read, verdict
+from support import HOPELESS, RESIDUAL, ROWS, SUBTRACTED, SUMMED, edited, read, toy_task, verdict
 
 SIZES = {"M": 5, "N": 7, "K": 9, "D": 16}
 DIES = edited(ROWS, ("return [input[0] * input[0]]", "import os; os._exit(0); return input"))
@@ -86,6 +87,24 @@ def test_what_nobody_asked_for_at_lower_efforts_is_offered() -> None:
     (alone,) = propose(request(RESIDUAL))
     (answer,) = asyncio.run(run())
     assert answer.impl == alone[0].impl
+
+
+def test_a_task_without_a_search_takes_the_search_from_no_other(toy: None) -> None:
+    del toy
+    other = replace(request(RESIDUAL, effort=1), task=toy_task())
+
+    async def run() -> list[Answer]:
+        proposer = DeepeningProposer(OfflineProposer(1), SearchProposer(1, evaluations=500))
+        try:
+            both = (other, request(RESIDUAL, effort=1))
+            return [answer for asked in both async for answer in proposer.propose(asked)]
+        finally:
+            await proposer.close()
+
+    without, found = asyncio.run(run())
+    assert without.impl is None
+    assert without.note == "no search is known for the language toy"
+    assert found.impl
 
 
 def test_an_answer_without_a_program_says_why() -> None:

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from hardwon.api import Configuration, Means, UsageError, crew, estimated, improve
+from hardwon.languages import get_language
 from hardwon.models import ModelError
-from support import ROWS, read
+from support import ROWS, read, toy_task
 
 TASK = read(ROWS)
 
@@ -80,3 +81,12 @@ def test_a_run_assembles_its_crew_once(
     configuration = Configuration(model=script, samples=1, temperatures=(1.0,))
     improve([TASK], tmp_path / "out", configuration, means=Means(use_cache=False))
     assert connected == [script]
+
+
+def test_a_language_without_a_sampler_is_refused_before_anything_is_drawn(
+    toy: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    del toy
+    monkeypatch.delattr(type(get_language("toy")), "sampler")
+    with pytest.raises(UsageError, match=r"the language toy has no sampler.*--model"):
+        improve([TASK, toy_task()], tmp_path / "run", Configuration())

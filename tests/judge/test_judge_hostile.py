@@ -238,6 +238,15 @@ def test_a_worker_that_is_killed_from_outside_costs_no_verdict(
     assert own_judge.judge(TASK, GOOD).correct
 
 
+def test_a_pack_that_fails_over_a_program_is_named_and_judges_the_next_one(
+    own_judge: SyncJudge,
+) -> None:
+    """The toy language's parser takes this program, and then it cannot be compiled."""
+    (error,) = own_judge.judge(TASK, "nonlocal x\nreturn E0 + 3").errors
+    assert "the language pack failed over this program: SyntaxError: no binding" in error.message
+    assert own_judge.judge(TASK, GOOD).correct
+
+
 @linux
 def test_a_worker_that_is_killed_in_the_midst_of_a_judgement_costs_no_verdict(
     own_judge: SyncJudge, homes: Path

@@ -1,5 +1,6 @@
 """Proposers, guardians and repairers, and the agentic system that the learning loop samples."""
 
+from hardwon.agents.answers import program_in
 from hardwon.agents.deepening import DeepeningProposer
 from hardwon.agents.guardians import ModelGuardian, NoGuardian, PassGuardian
 from hardwon.agents.modes import GuardianKind, Mode, RepairerKind
@@ -44,4 +45,5 @@ __all__ = [
     "TypedProposer",
     "UnansweredError",
     "estimated_tokens",
+    "program_in",
 ]

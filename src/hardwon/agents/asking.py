@@ -3,8 +3,8 @@
 import logging
 from dataclasses import dataclass
 
+from hardwon.agents.answers import program_in
 from hardwon.agents.protocols import Request, UnansweredError
-from hardwon.ir import extract_impl
 from hardwon.models.protocol import CapReachedError, Model, ModelError
 from hardwon.records import (
     Completion,
@@ -22,17 +22,18 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A completion and the key of its exchange."""
+    """A completion, the key of its exchange, and the language that it was asked for."""
 
     completion: Completion
     key: str
+    language: str
 
     @property
     def program(self) -> str | None:
         """The program in it, or the part of one."""
         if self.completion.finish is Finish.EMPTY:
             return None
-        return extract_impl(self.completion.text)
+        return program_in(self.completion.text, self.language)
 
 
 async def ask(
@@ -56,7 +57,8 @@ async def ask(
     request.asked(completion.usage)
     if completion.finish is Finish.FAILED:
         raise UnansweredError(f"no answer came to the {role}'s request: {completion.text}")
-    return Reply(completion, exchange_key(model.name, prompt, parameters, index))
+    key = exchange_key(model.name, prompt, parameters, index)
+    return Reply(completion, key, request.task.language)
 
 
 def parameters_for(request: Request, max_tokens: int, *salt: object) -> Parameters:

@@ -4,6 +4,7 @@ import random
 from typing import Any
 
 from hardwon.languages import StatementSampler, get_language
+from hardwon.languages.protocol import Samples
 from hardwon.records import Experience, Task
 from hardwon.workers import serve
 
@@ -19,8 +20,10 @@ class _Drawer:
         if request["lesson"] != self.lesson or self.sampler is None:
             task = Task.model_validate(request["task"])
             demonstrations = [Experience.model_validate(item) for item in request["demonstrations"]]
-            sampler = get_language(task.language).sampler(task, demonstrations, request["sizes"])
-            self.lesson, self.sampler = request["lesson"], sampler
+            pack = get_language(task.language)
+            assert isinstance(pack, Samples)  # the proposer has seen to that
+            self.sampler = pack.sampler(task, demonstrations, request["sizes"])
+            self.lesson = request["lesson"]
         rows = []
         for index in request["indices"]:
             rng = random.Random(f"{request['key']} {index}")

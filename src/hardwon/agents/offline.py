@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator
 
 from hardwon.agents.protocols import Request
+from hardwon.languages import get_language
+from hardwon.languages.protocol import Samples
 from hardwon.records import Answer, digest_of
 from hardwon.workers import Child, ChildEndedError
 
@@ -27,8 +29,17 @@ class OfflineProposer:
             self._idle.put_nowait(child)
 
     async def propose(self, request: Request) -> AsyncIterator[Answer]:
-        """See `Proposer.propose`."""
+        """See `Proposer.propose`.
+
+        Raises:
+            ProposerError: if the language's pack has no sampler, or a process fails.
+        """
         task = request.task.question
+        if not isinstance(get_language(task.language), Samples):
+            raise ProposerError(
+                f"{task.test_name}: the language pack {task.language} has no sampler of its own;"
+                " have a model write the programs (--model)"
+            )
         message = {
             "task": task.model_dump(mode="json"),
             "demonstrations": [d.model_dump(mode="json") for d in request.demonstrations],

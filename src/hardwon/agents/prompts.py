@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from hardwon.agents.rendering import answer_text, form_text, question_text, render
 from hardwon.languages import get_language
-from hardwon.languages.manual import Card, Explains, Manual, Rewrite
+from hardwon.languages.manual import STATEMENTS, Card, Explains, Manual, Rewrite
 from hardwon.records import Experience, Message, Prompt, Speaker, Task, Verdict
 
 UNCHANGED = "unchanged"
@@ -95,7 +95,7 @@ class Composer:
             introduction=manual.introduction.strip(),
             law=manual.law.strip(),
             unchanged=UNCHANGED,
-            form=form_text(script=False, fence=manual.fence),
+            form=form_text(manual.form, script=False, fence=manual.fence),
         )
         messages = [_message(Speaker.SYSTEM, system, stable=True)]
         for rewrite in manual.rewrites:
@@ -157,7 +157,7 @@ class Composer:
             title=manual.title if manual else language,
             introduction=manual.introduction.strip() if manual else "",
             law=manual.law.strip() if manual else "",
-            form=form_text(script=self._script, fence=self._fence(manual)),
+            form=self._form(manual),
             script=self._script,
             bare=self._bare,
             parts=parts,
@@ -169,7 +169,7 @@ class Composer:
             title=manual.title if manual else language,
             introduction=manual.introduction.strip() if manual else "",
             primitives=[_first_sentence(card.text) for card in manual.cards] if manual else [],
-            form=form_text(script=self._script, fence=self._fence(manual)),
+            form=self._form(manual),
             script=self._script,
         )
 
@@ -192,6 +192,10 @@ class Composer:
     def _answer(self, task: Task, impl: str) -> str:
         fence = self._fence(manual_of(task))
         return answer_text(task, impl, script=self._script, fence=fence)
+
+    def _form(self, manual: Manual | None) -> str:
+        form = STATEMENTS if manual is None else manual.form
+        return form_text(form, script=self._script, fence=self._fence(manual))
 
     def _fence(self, manual: Manual | None) -> str | None:
         if self._bare:

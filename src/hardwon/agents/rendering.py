@@ -54,9 +54,9 @@ def answer_text(task: Task, impl: str, *, script: bool, fence: str | None) -> st
     return _program_text(impl.strip("\n"), _arguments(task), script=script, fence=fence)
 
 
-def form_text(*, script: bool, fence: str | None) -> str:
-    """Return the form in which programs are asked for, with dots in it."""
-    return _program_text("E1 = ...\nreturn E1", "E0, ...", script=script, fence=fence)
+def form_text(form: str, *, script: bool, fence: str | None) -> str:
+    """Return the form in which programs are asked for, given as a program with dots in it."""
+    return _program_text(form.strip("\n"), "E0, ...", script=script, fence=fence)
 
 
 def _program_text(impl: str, arguments: str, *, script: bool, fence: str | None) -> str:

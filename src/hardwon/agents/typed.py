@@ -117,8 +117,8 @@ class TypedProposer:
         pack = get_language(request.task.language)
         if not isinstance(pack, Drafts):
             raise ProposerError(
-                f"typed decoding needs a language pack that says which statements are legal;"
-                f" that of {request.task.language!r} does not (it has no `draft`)"
+                "typed decoding needs a language pack that says which statements are legal; that"
+                f" of {request.task.language!r} does not (it has no `draft`): use --decoding free"
             )
         task = request.task.question
         draft = pack.draft(task, request.demonstrations, request.sizes)

@@ -34,6 +34,7 @@ from hardwon.journal import Journal
 from hardwon.judge import Judge
 from hardwon.languages import get_language
 from hardwon.languages.legal import Searches
+from hardwon.languages.protocol import Samples
 from hardwon.models import (
     Caps,
     Estimate,
@@ -173,16 +174,29 @@ async def _hire_and_release(
 
 
 def _modelless(configuration: Configuration, tasks: Sequence[Task], workers: int) -> Proposer:
-    if configuration.model != SEARCH and configuration.levels == 0:
-        return OfflineProposer(workers)
+    if configuration.model != SEARCH:
+        _require_sampler(tasks)
+        if configuration.levels == 0:
+            return OfflineProposer(workers)
     by_default = configuration.model == OFFLINE and configuration.efforts is None
-    if by_default and _unsearchable(tasks):
+    cannot = _unsearchable(tasks)
+    if by_default and all(task.language in cannot for task in tasks):
         return OfflineProposer(workers)
-    _require_search(tasks, f"use --model {OFFLINE} --efforts 0")
+    if not by_default:
+        _require_search(tasks, f"use --model {OFFLINE} --efforts 0")
     search = SearchProposer(workers)
     if configuration.model == SEARCH:
         return search
     return DeepeningProposer(OfflineProposer(workers), search)
+
+
+def _require_sampler(tasks: Sequence[Task]) -> None:
+    languages = sorted({task.language for task in tasks})
+    if cannot := [name for name in languages if not isinstance(get_language(name), Samples)]:
+        raise UsageError(
+            f"the language {', '.join(cannot)} has no sampler, so that programs in it need a model:"
+            " choose one with --model"
+        )
 
 
 def _unsearchable(tasks: Sequence[Task]) -> list[str]:
@@ -208,17 +222,20 @@ def _settings(
         recorded, cache = _recording(configuration.model.removeprefix(REPLAY), stack)
     elif means.use_cache and not configuration.model.startswith("scripted:"):
         cache = stack.enter_context(ResponseFile(means.cache or default_cache_path()))
-    return Settings(
-        base_url=means.base_url,
-        ledger=ledger,
-        record=record,
-        cache=cache,
-        recorded=recorded,
-        concurrency=means.concurrency,
-        timeout=means.timeout,
-        prices=means.prices,
-        context=LOCAL_CONTEXT,
-    )
+    try:
+        return Settings(
+            base_url=means.base_url,
+            ledger=ledger,
+            record=record,
+            cache=cache,
+            recorded=recorded,
+            concurrency=means.concurrency,
+            timeout=means.timeout,
+            prices=means.prices,
+            context=LOCAL_CONTEXT,
+        )
+    except ValueError as error:
+        raise UsageError(str(error)) from error
 
 
 def _recording(name: str, stack: AsyncExitStack) -> tuple[str, ResponseStore]:

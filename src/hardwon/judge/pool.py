@@ -118,6 +118,11 @@ class _Worker:
         """Have the worker start what runs task code of a language."""
         try:
             reply = await self._child.ask({"op": "host", "language": language}, _START_SECONDS)
+            if "host_error" in reply:
+                await self.stop()
+                raise JudgeError(
+                    f"task code in the language {language} cannot be run: {reply['host_error']}"
+                )
             self._warn(reply["warnings"])
             if reply["confined"]:
                 self._confined.add(language)

@@ -60,6 +60,8 @@ class _Worker:
             return {"task_error": str(error)}
         except ProcessEndedError as error:
             return {"host_error": str(error)}
+        except Exception as error:  # without this, nobody would hear of a fault of a pack
+            return {"host_error": f"the language pack failed: {_said(error)}"}
 
     def host(self, name: str) -> ConfinedHost:
         """Return the host of a language's task code, started and tried."""
@@ -67,7 +69,9 @@ class _Worker:
             executor = get_language(name).executor
             host = ConfinedHost(executor, self.limits)
             if executor:
-                importlib.import_module(executor)  # PyTorch takes its time, which is no task's
+                # PyTorch takes its time, which is no task's.
+                if not hasattr(importlib.import_module(executor), "serve_task"):
+                    raise ProcessEndedError(f"{executor} has no serve_task")
                 host.start()
                 gc.collect()
                 gc.freeze()  # what is here now stays
@@ -126,6 +130,10 @@ class _Worker:
         except TaskError:
             self._give_up(key)
             raise
+        except Exception as error:  # costs this program its verdict, and no other one
+            self._give_up(key)
+            message = f"the language pack failed over this program: {_said(error)}"
+            verdict = failed(Stage.FUNCTIONAL, message)
         verdict = verdict.model_copy(update={"seconds": time.monotonic() - start})
         return {"verdict": verdict.model_dump(mode="json", exclude_defaults=True)}
 
@@ -133,6 +141,10 @@ class _Worker:
         """End a task's processes: nobody knows what state they are in."""
         del self.ready[key]
         self.tasks[key].simulator.close()
+
+
+def _said(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:1000]
 
 
 def _support_json(support: Support) -> dict[str, Any]:

@@ -1,4 +1,8 @@
-"""What a language pack tells a model about its language. Optional, as inspection is."""
+"""What a language pack tells a model about its language, and how it knows programs in answers.
+
+Both protocols are optional. A model that is asked in a language without a manual sees the task and
+nothing else; and where no pack says what its programs look like, they are taken to be Python.
+"""
 
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -35,6 +39,10 @@ class Rewrite:
     comment: str = ""
 
 
+STATEMENTS = "E1 = ...\nreturn E1"
+"""The form of programs in packs that read Python's statements."""
+
+
 @dataclass(frozen=True, slots=True)
 class Manual:
     """Everything that a prompt says about a language."""
@@ -42,7 +50,7 @@ class Manual:
     title: str
     """The language's name for people."""
     introduction: str
-    """What a program is, in a paragraph or two; what the code fence is called."""
+    """What a program is, in a paragraph or two."""
     fence: str
     """The language tag of code fences, e.g. "python"."""
     cards: tuple[Card, ...]
@@ -55,6 +63,8 @@ class Manual:
     """Of the law: examples where it is broken zero, one and two times."""
     grammar: str
     """GBNF of the syntax alone, for local models; empty if there is none."""
+    form: str = STATEMENTS
+    """A program with dots in it, which shows how answers look."""
 
 
 @runtime_checkable
@@ -63,4 +73,21 @@ class Explains(Protocol):
 
     def manual(self) -> Manual:
         """Return what prompts say about the language."""
+        ...
+
+
+@runtime_checkable
+class Recognises(Protocol):
+    """A language pack that knows its programs when it sees them; for syntax that is not Python's.
+
+    Without it, what counts as a program in an answer is what Python's parser reads and what ends
+    by `return`.
+    """
+
+    def is_program(self, text: str) -> bool:
+        """Return whether a piece of an answer is a whole program, be it a wrong one.
+
+        The piece is what stood in a code fence or under an `impl` key, or the whole answer. It is
+        without common indentation, and anything may be in it.
+        """
         ...

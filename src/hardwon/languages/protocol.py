@@ -1,9 +1,12 @@
-"""What a language pack must offer. Everything outside a pack sees only these types."""
+"""What a language pack must offer, and the sampler that it may. Nobody outside sees other types.
+
+How to write a pack is in `docs/language-packs.md`.
+"""
 
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from hardwon.records import Diagnostic, Experience, StreamType, Task
 
@@ -27,7 +30,10 @@ class Reading:
     runnable: bool
     """Whether it parses and type-checks; it can then be run, even if it breaks the law."""
     affine: bool | None
-    """Whether the language's global law holds; None if the program could not be read."""
+    """Whether the language's global law holds; None if the program could not be read.
+
+    True for every program that could, where a language has no law.
+    """
     normal_form: str | None
     """The same text for programs that differ in spelling only; None if it could not be read."""
     code_lines: int | None
@@ -88,9 +94,19 @@ class TaskProcess(Protocol):
 
         Any failure ends the process.
 
+        Args:
+            request: anything that can be pickled, a Task for instance.
+            data: bytes that go along.
+            seconds: how long to wait.
+            most: how many bytes of data the reply may have, besides its JSON object.
+
+        Returns:
+            The reply and its data, whose content is the process's own: to be checked, since the
+            code of the task may have written them.
+
         Raises:
             TimeoutError: if it takes too long.
-            ProcessEndedError: if the process dies over it.
+            ProcessEndedError: if the process dies over it, or sends something else.
         """
         ...
 
@@ -146,8 +162,9 @@ class Simulator(Protocol):
         After `close` or a failed check it makes the simulator ready again.
 
         Raises:
-            TaskError: if it fails at the default sizes.
-            ProcessEndedError: if no process can be started.
+            TaskError: if that code fails at the default sizes, takes too long, or ends its process
+                (what a process raises for the latter two has to be translated).
+            ProcessEndedError: if no process can be started, which is nobody's fault in the task.
         """
         ...
 
@@ -181,7 +198,10 @@ class StatementSampler(Protocol):
     """Draws well-typed programs of one task at random, statement by statement."""
 
     def draw(self, rng: random.Random, temperature: float) -> tuple[str | None, int]:
-        """Return one program (or None if the bounded steps led nowhere) and the steps spent."""
+        """Return one program (or None if the bounded steps led nowhere) and the steps spent.
+
+        All chance comes from `rng`: a seed reproduces a run.
+        """
         ...
 
 
@@ -197,13 +217,19 @@ class Language(Protocol):
     def executor(self) -> str:
         """The module that runs task code in confined processes; empty if none is needed.
 
-        Its `serve_task()` returns a function from a request and its data to a JSON-able reply and
-        data. Processes fork from one that has called it once.
+        Its `serve_task()` returns a function from a request (a dict) and its data (a list of
+        bytearrays) to a JSON-able dict and a sequence of bytes. Processes fork from one that has
+        called it once. They can open hardly any file, so the module, or that call, imports
+        whatever will be needed. What they print is lost, and an exception that leaves the function
+        ends the process without a word: errors belong into the reply.
         """
         ...
 
     def check_task(self, task: Task) -> tuple[Finding, ...]:
-        """Return every error in the task's types and dimensions."""
+        """Return every error in the task's types and dimensions, or in what else the pack reads.
+
+        Names, code and lists have been checked for what they are in every language.
+        """
         ...
 
     def read(self, task: Task, impl: str, sizes: Mapping[str, int]) -> Reading:
@@ -229,6 +255,18 @@ class Language(Protocol):
         """Return a simulator of the task. Only to be called in a judge's worker process."""
         ...
 
+    def test_file(self, task: Task, impl: str) -> str:
+        """Return the source of a pytest file that verifies a solved task.
+
+        It holds the program, the references and the inputs; it may import the pack.
+        """
+        ...
+
+
+@runtime_checkable
+class Samples(Protocol):
+    """A language pack that writes programs without a model. Optional."""
+
     def sampler(
         self,
         task: Task,
@@ -238,9 +276,6 @@ class Language(Protocol):
         """Return a sampler of well-typed programs, steered by demonstrations.
 
         `sizes` holds, by digest, the default sizes of the task and of every demonstrated task.
+        Demonstrations may be in other languages.
         """
-        ...
-
-    def test_file(self, task: Task, impl: str) -> str:
-        """Return the source of a self-contained pytest file that verifies a solved task."""
         ...

@@ -7,10 +7,12 @@ from typing import cast
 from hardwon.languages.protocol import Language
 
 GROUP = "hardwon.languages"
+_REQUIRED = tuple(name for name in vars(Language) if not name.startswith("_"))
+"""What every pack must offer."""
 
 
 class UnknownLanguageError(LookupError):
-    """No installed pack has that name."""
+    """No installed pack has that name, or the one that has it cannot be used."""
 
 
 @cache
@@ -19,7 +21,7 @@ def _packs() -> dict[str, EntryPoint]:
     for entry in entry_points(group=GROUP):
         other = packs.setdefault(entry.name, entry)
         if other.value != entry.value:
-            raise ValueError(
+            raise UnknownLanguageError(
                 f"two language packs are named {entry.name!r}: {other.value} and {entry.value}"
             )
     return packs
@@ -35,7 +37,8 @@ def get_language(name: str) -> Language:
     """Return the language pack of that name.
 
     Raises:
-        UnknownLanguageError: if no pack has the name; the message lists those that exist.
+        UnknownLanguageError: if no pack has the name; the message lists those that exist. Also if
+            the pack cannot be imported, or lacks what every pack must offer.
     """
     entry = _packs().get(name)
     if entry is None:
@@ -43,4 +46,14 @@ def get_language(name: str) -> Language:
             f"no language pack is named {name!r};"
             f" installed: {', '.join(language_names()) or 'none'}"
         )
-    return cast("Language", entry.load())
+    place = f"the language pack {name!r} ({entry.value})"
+    try:
+        pack = entry.load()
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise UnknownLanguageError(f"{place} cannot be loaded: {reason}") from error
+    if isinstance(pack, type):
+        raise UnknownLanguageError(f"{place} is a class; expected an object of it")
+    if lacking := [required for required in _REQUIRED if not hasattr(pack, required)]:
+        raise UnknownLanguageError(f"{place} lacks {', '.join(lacking)}")
+    return cast("Language", pack)
