@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 
 from hardwon.api import Configuration, Means, UsageError, crew, estimated, improve
-from hardwon.languages import get_language
 from hardwon.models import ModelError
-from support import ROWS, read, toy_task
+from support import ROWS, read
 
 TASK = read(ROWS)
 
@@ -84,9 +83,8 @@ def test_a_run_assembles_its_crew_once(
 
 
 def test_a_language_without_a_sampler_is_refused_before_anything_is_drawn(
-    toy: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    del toy
-    monkeypatch.delattr(type(get_language("toy")), "sampler")
-    with pytest.raises(UsageError, match=r"the language toy has no sampler.*--model"):
-        improve([TASK, toy_task()], tmp_path / "run", Configuration())
+    monkeypatch.setattr(crew, "get_language", lambda name: object())
+    with pytest.raises(UsageError, match=r"the language step has no sampler.*--model"):
+        improve([TASK], tmp_path / "run", Configuration())
