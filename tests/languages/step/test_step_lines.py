@@ -68,7 +68,7 @@ def outcome(read: Any, text: str) -> object:
 
 
 def as_a_whole(text: str) -> syntax.Program:
-    return parser._rest((), parser._normalise(text))
+    return parser._rest(parser._Reader(), [], [], parser._normalise(text))
 
 
 def require_equal(text: str) -> None:
@@ -87,6 +87,26 @@ def test_so_does_a_program_with_one_character_changed(lines: list[str], data: An
     at = data.draw(st.integers(0, len(text) - 1))
     changed = data.draw(st.sampled_from("()[],.=#:;'\"\\ \n\t_a0"))
     require_equal(text[:at] + changed + text[at + 1 :])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "foo = step.Copy().apply(E0)\na = foo(E0)\nreturn a",
+        "a = step.Mapp().apply(E0)\n# kept\nreturn a",
+        "# kept\npass\na = step.Copy().apply(E0)\nreturn a",
+        "Map = step.Mapp().apply(E0)\na = Map(fn=f).apply(E0)\nreturn a",
+        "zip = step.Copy().apply(E0)\na = zip(E0, E0)\nreturn a",
+        "a = b.c\nfor x in a:\n    y = foo(x)\nfoo = a\nreturn foo(a)",
+        "a = step.Mapp().apply(E0)\nb c\nreturn a",
+        "a = b.c\na = b.c",
+        "return foo(E0)",
+        "foo = E0\nx: int = foo(E0)",
+        *("a = foo(E0)\n" * count + "return a" for count in (49, 50, 51)),
+    ],
+)
+def test_wrong_lines_are_wrong_in_the_same_way(text: str) -> None:
+    require_equal(text)
 
 
 @pytest.mark.parametrize("line", LINES)

@@ -504,8 +504,10 @@ class _Elaborator:
 @lru_cache(maxsize=1 << 15)
 def _likeness(name: str, other: str) -> float:
     """Return how alike two names are, at most 1; 0 if the one is hardly meant by the other."""
+    if 2 * min(len(name), len(other)) < _ALIKE * (len(name) + len(other)):
+        return 0.0  # the bound by lengths, without the preparations for the others
     matcher = difflib.SequenceMatcher(a=other, b=name)
-    bounds = (matcher.real_quick_ratio, matcher.quick_ratio, matcher.ratio)
+    bounds = (matcher.quick_ratio, matcher.ratio)
     return matcher.ratio() if all(bound() >= _ALIKE for bound in bounds) else 0.0
 
 

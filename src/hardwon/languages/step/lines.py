@@ -44,16 +44,18 @@ def is_plain(code: str) -> bool:
     )
 
 
-def read_lines(lines: Sequence[str], read: LineReader) -> tuple[tuple[s.Statement, ...], int]:
-    """Return the statements that a program starts with, and how many lines that has taken.
+def read_lines(
+    lines: Sequence[str], start: int, read: LineReader
+) -> tuple[tuple[s.Statement, ...], int]:
+    """Return the statements from a line on, and how many lines are then done, those above included.
 
     Comments belong to the statement below them, so those above the first line that is not plain are
     left to whoever reads it.
     """
     statements: list[s.Statement] = []
-    done = 0
+    done = start
     comments: tuple[str, ...] = ()
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(lines[start:], start=start + 1):
         code, mark, comment = line.partition("#")
         if mark and (comment := comment.lstrip("#").strip()):
             comments += (comment,)

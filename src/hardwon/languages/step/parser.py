@@ -11,7 +11,7 @@ import re
 import textwrap
 import tokenize
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
 from hardwon.languages.step import syntax as s
@@ -22,6 +22,8 @@ from hardwon.records import Diagnostic, Stage
 
 MAX_CHARACTERS = 64 * 1024
 MAX_DEPTH = 60
+_MOST_ALONE = 50
+"""How many errors are looked for line by line, before the rest is read as a whole."""
 _BRACKETS = re.compile(r"[()\[\]{}]")
 
 
@@ -39,11 +41,25 @@ def parse(text: str) -> s.Program:
     Raises:
         ParseError: with all errors of the text.
     """
-    text = _normalise(text)
-    lines = text.split("\n")
-    statements, done = read_lines(lines, _line)
-    rest = "\n" * done + "\n".join(lines[done:])  # whose lines keep their numbers
-    return _rest(statements, rest)
+    lines = _normalise(text).split("\n")
+    reader = _Reader()
+    statements: list[s.Statement] = []
+    body: list[ast.stmt] = []
+    done = 0
+    while True:
+        found, done = read_lines(lines, done, _line)
+        statements += found
+        wrong = _wrong_line(lines, done)
+        if wrong is None or len(reader.errors) >= _MOST_ALONE:
+            break
+        reader.shadowed.update(_bound(found))
+        reader.comments = _comments("\n".join(lines[done : wrong.lineno]), done)
+        statements += reader.block([wrong])
+        body.append(wrong)
+        done = wrong.lineno
+        if not reader.shadowed.isdisjoint(RESERVED):
+            break  # from here on, a line does not mean what it means elsewhere
+    return _rest(reader, statements, body, "\n" * done + "\n".join(lines[done:]))
 
 
 @lru_cache(maxsize=1 << 15)
@@ -58,32 +74,70 @@ def _line(code: str) -> s.Statement | None:
         body = _python_tree(code).body
     except ParseError:
         return None
-    reader = _Reader({})
+    reader = _Reader()
     statements = reader.block(body)
     if len(body) != 1 or len(statements) != 1 or reader.errors:
         return None
     return None if reader.shadowed & RESERVED else statements[0]
 
 
-def _rest(before: tuple[s.Statement, ...], text: str) -> s.Program:
-    """Read what comes after some statements that are read already."""
-    body = _python_tree(text).body if text.strip() else []
-    reader = _Reader(_comments(text))
-    statements = (*before, *reader.block(body))
+def _wrong_line(lines: Sequence[str], done: int) -> ast.stmt | None:
+    """Return the next line that holds code, if it is plain and has errors of its own only.
+
+    So the lines below it need not be read as a whole.
+    """
+    for number, line in enumerate(lines[done:], start=done):
+        code = line.partition("#")[0].rstrip(" ")
+        if not code:
+            continue
+        if not is_plain(code):
+            return None
+        try:
+            tree = ast.increment_lineno(_python_tree(code), number)
+        except ParseError:
+            return None
+        (node,) = tree.body if len(tree.body) == 1 else (None,)
+        return None if isinstance(node, ast.Pass) else node  # whose comments are for the next one
+    return None
+
+
+def _bound(statements: Iterable[s.Statement]) -> Iterator[str]:
+    """Yield the names that plain lines bind."""
+    waiting = [
+        target
+        for statement in statements
+        if isinstance(statement, s.Assign)
+        for target in statement.targets
+    ]
+    while waiting:
+        match waiting.pop():
+            case s.Name(id=name):
+                yield name
+            case s.Targets(items=items):
+                waiting += items
+
+
+def _rest(
+    reader: "_Reader", statements: list[s.Statement], body: list[ast.stmt], text: str
+) -> s.Program:
+    """Read what comes after some statements that are read already, `body` among them."""
+    after = _python_tree(text).body if text.strip() else []
+    reader.comments = _comments(text)
+    if after:
+        reader.shadowed.update(_bound(statements))
+    statements += reader.block(after)
+    body += after
+    returns = any(isinstance(item, s.Return) for item in statements) or any(
+        isinstance(item, ast.Return) for item in body
+    )
     if not statements and not reader.errors:
         reader.error(None, "expected a program, got nothing but comments or blank lines")
-    elif statements and not _returns(before, body):
-        last = body[-1].end_lineno if body else before[-1].line
+    elif statements and not returns:
+        last = max([0, *(item.end_lineno or 0 for item in body), statements[-1].line])
         reader.error(last, "expected `return` with the result streams at the end of the program")
     if reader.errors:
         raise ParseError(tuple(reader.errors))
-    return s.Program(statements, reader.take_comments(None))
-
-
-def _returns(before: tuple[s.Statement, ...], body: list[ast.stmt]) -> bool:
-    return any(isinstance(item, s.Return) for item in before) or any(
-        isinstance(item, ast.Return) for item in body
-    )
+    return s.Program(tuple(statements), reader.take_comments(None))
 
 
 def _fail(line: int | None, message: str) -> ParseError:
@@ -142,11 +196,11 @@ def _python_tree(text: str) -> ast.Module:
         raise _fail(None, f"expected a program, got text that cannot be read ({error})") from None
 
 
-def _comments(text: str) -> dict[int, str]:
-    """Return each line's comment, without the `#`."""
+def _comments(text: str, before: int = 0) -> dict[int, str]:
+    """Return each line's comment, without the `#`; `before` is how many lines stand above."""
     found: dict[int, str] = {}
     if "'" not in text and '"' not in text:  # then every # starts a comment
-        for number, line in enumerate(text.split("\n"), start=1):
+        for number, line in enumerate(text.split("\n"), start=before + 1):
             _, mark, comment = line.partition("#")
             if mark:
                 found[number] = comment.lstrip("#").strip()
@@ -154,7 +208,7 @@ def _comments(text: str) -> dict[int, str]:
     try:
         for token in tokenize.generate_tokens(io.StringIO(text).readline):
             if token.type == tokenize.COMMENT:
-                found[token.start[0]] = token.string.lstrip("#").strip()
+                found[before + token.start[0]] = token.string.lstrip("#").strip()
     except (tokenize.TokenError, IndentationError, SyntaxError):
         pass  # the text parses, so only comments in odd places are lost
     return found
@@ -163,8 +217,9 @@ def _comments(text: str) -> dict[int, str]:
 class _Reader:
     """Turns Python's syntax tree into ours, collecting errors."""
 
-    def __init__(self, comments: dict[int, str]) -> None:
-        self.comments = comments
+    def __init__(self) -> None:
+        self.comments: dict[int, str] = {}
+        """By line; those of statements that have been read are gone."""
         self.errors: list[Diagnostic] = []
         self.shadowed: set[str] = set()
         self.depth = 0
