@@ -18,11 +18,6 @@ class Mode(StrEnum):
         """Whether tasks are shown as Python test scripts."""
         return self is Mode.SINGLE_NO_IR
 
-    @property
-    def has_guardian(self) -> bool:
-        """Whether a guardian sees the programs."""
-        return self is Mode.AGENT
-
 
 class GuardianKind(StrEnum):
     """Who sees to it that programs obey the language's law."""
