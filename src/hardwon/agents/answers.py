@@ -5,13 +5,10 @@ import re
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from hardwon.ir import extract_impl
+from hardwon.ir import MAX_ANSWER_BYTES, extract_impl, without_thoughts
 from hardwon.languages import get_language
 from hardwon.languages.manual import Recognises
 
-MAX_ANSWER_BYTES = 256 << 10
-"""Longer answers are not read."""
-_THOUGHTS = re.compile(r"\A.*</think(?:ing)?>|<think(?:ing)?>.*", re.DOTALL)
 _FENCE = re.compile(r"\s*(?P<marks>`{3,}|~{3,})[^`~]*")
 _KEY = re.compile(r"(?P<indent>[ \t]*)(?:- )?[\"']?impl[\"']?[ \t]*:[ \t]*(?:[|>][-+\d]*)?[ \t]*")
 
@@ -32,7 +29,7 @@ def program_in(answer: str, language: str) -> str | None:
         return extract_impl(answer)
     if len(answer.encode("utf-8", "surrogatepass")) > MAX_ANSWER_BYTES:
         return None
-    lines = _THOUGHTS.sub("", answer).expandtabs(4).splitlines()
+    lines = without_thoughts(answer).expandtabs(4).splitlines()
     pieces = [piece for piece in map(_dedented, _pieces(lines)) if piece]
     whole = _dedented(lines)
     for piece in (*reversed(pieces), whole):

@@ -179,7 +179,7 @@ def _modelless(configuration: Configuration, tasks: Sequence[Task], workers: int
         if configuration.levels == 0:
             return OfflineProposer(workers)
     by_default = configuration.model == OFFLINE and configuration.efforts is None
-    cannot = _unsearchable(tasks)
+    cannot = _without(Searches, tasks)
     if by_default and all(task.language in cannot for task in tasks):
         return OfflineProposer(workers)
     if not by_default:
@@ -191,21 +191,21 @@ def _modelless(configuration: Configuration, tasks: Sequence[Task], workers: int
 
 
 def _require_sampler(tasks: Sequence[Task]) -> None:
-    languages = sorted({task.language for task in tasks})
-    if cannot := [name for name in languages if not isinstance(get_language(name), Samples)]:
+    if cannot := _without(Samples, tasks):
         raise UsageError(
             f"the language {', '.join(cannot)} has no sampler, so that programs in it need a model:"
             " choose one with --model"
         )
 
 
-def _unsearchable(tasks: Sequence[Task]) -> list[str]:
+def _without(offer: type, tasks: Sequence[Task]) -> list[str]:
+    """Return the languages of tasks whose packs do not offer what a protocol asks for."""
     languages = sorted({task.language for task in tasks})
-    return [name for name in languages if not isinstance(get_language(name), Searches)]
+    return [name for name in languages if not isinstance(get_language(name), offer)]
 
 
 def _require_search(tasks: Sequence[Task], advice: str) -> None:
-    if cannot := _unsearchable(tasks):
+    if cannot := _without(Searches, tasks):
         raise UsageError(f"no search is known for the language {', '.join(cannot)}; {advice}")
 
 

@@ -63,7 +63,7 @@ def clean_lines(answer: str) -> list[str]:
     That is: quote marks, prompts of Python's shell, line numbers, backticks around a whole line,
     tags and escapes of HTML and Markdown, tabs, invisible and full-width characters.
     """
-    text = _without_thoughts(_THINK_CHANNEL.sub("\n", _TERMINAL.sub("", answer)))
+    text = without_thoughts(_THINK_CHANNEL.sub("\n", _TERMINAL.sub("", answer)))
     text = _ENTITY.sub(lambda entity: html.unescape(entity[0]), text)
     text = _TOKEN.sub("\n", text.replace("\r\n", "\n")).translate(_CHARACTERS)
     lines = [line.expandtabs(4).rstrip() for line in text.split("\n")]
@@ -161,7 +161,7 @@ def _undecorated(segment: Segment) -> Segment:
     return Segment(tuple(plain), segment.fenced)
 
 
-def _without_thoughts(answer: str) -> str:
+def without_thoughts(answer: str) -> str:
     """Remove what stands in `<think>`; either tag may be missing at the respective end."""
     kept: list[str] = []
     start = 0

@@ -49,10 +49,11 @@ def parse(text: str) -> s.Program:
     while True:
         found, done = read_lines(lines, done, _line)
         statements += found
+        if done < len(lines):
+            reader.shadowed.update(_bound(found))
         wrong = _wrong_line(lines, done)
         if wrong is None or len(reader.errors) >= _MOST_ALONE:
             break
-        reader.shadowed.update(_bound(found))
         reader.comments = _comments("\n".join(lines[done : wrong.lineno]), done)
         statements += reader.block([wrong])
         body.append(wrong)
@@ -123,8 +124,6 @@ def _rest(
     """Read what comes after some statements that are read already, `body` among them."""
     after = _python_tree(text).body if text.strip() else []
     reader.comments = _comments(text)
-    if after:
-        reader.shadowed.update(_bound(statements))
     statements += reader.block(after)
     body += after
     returns = any(isinstance(item, s.Return) for item in statements) or any(

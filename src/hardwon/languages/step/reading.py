@@ -1,6 +1,6 @@
 """Everything that can be said of a program without running it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
 
@@ -90,20 +90,15 @@ def _analyse(task: Task, impl: str, sizes: Mapping[str, int]) -> Analysis:
 def _stream_types(graph: Graph, types: Mapping[Ref, Stream]) -> tuple[StreamType, ...]:
     return tuple(
         [
-            _stream_type(name, line, *_type_texts(stream))
-            for ref, name, line in _named_refs(graph)
+            _stream_type(graph.name(ref), _line_of(graph, ref), *_type_texts(stream))
+            for ref in graph.refs()
             if (stream := types.get(ref)) is not None
         ]
     )
 
 
-def _named_refs(graph: Graph) -> Iterator[tuple[Ref, str, int | None]]:
-    """Yield every stream with its name and the line that makes it."""
-    for port, name in enumerate(graph.inputs):
-        yield Ref(INPUT, port), name, None
-    for index, node in enumerate(graph.nodes):
-        for ref in node.results(index):
-            yield ref, graph.name(ref), node.line or None
+def _line_of(graph: Graph, ref: Ref) -> int | None:
+    return None if ref.node == INPUT else graph.nodes[ref.node].line or None
 
 
 @lru_cache(maxsize=1 << 14)
